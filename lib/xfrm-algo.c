@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The table of algorithms; see xfrm-algo.h.  Uses xfrm-text; above it stands
+ * xfrm-spec. */
+
+#include <config.h>
+
+#include "xfrm-algo.h"
+
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "util.h"
+#include "xfrm-secret.h"
+#include "xfrm-text.h"
+
+/* IANA, "Internet Key Exchange Version 2 (IKEv2) Parameters", Transform Type
+ * 1: encryption. */
+enum {
+    ENCR_NULL = 11,
+    ENCR_AES_CBC = 12,
+    ENCR_AES_CTR = 13,
+    ENCR_AES_CCM_8 = 14,
+    ENCR_AES_CCM_12 = 15,
+    ENCR_AES_CCM_16 = 16,
+    ENCR_AES_GCM_8 = 18,
+    ENCR_AES_GCM_12 = 19,
+    ENCR_AES_GCM_16 = 20,
+    ENCR_NULL_AUTH_AES_GMAC = 21,
+    ENCR_CHACHA20_POLY1305 = 28,
+};
+
+/* Same, Transform Type 3: integrity. */
+enum {
+    AUTH_HMAC_SHA1_96 = 2,
+    AUTH_HMAC_SHA2_256_128 = 12,
+    AUTH_HMAC_SHA2_384_192 = 13,
+    AUTH_HMAC_SHA2_512_256 = 14,
+};
+
+/* RFC 4303 section 2.4 aligns the trailer to 4 bytes, however small the
+ * cipher's block is. */
+#define ESP_ALIGN 4
+#define AES_BLOCK 16
+
+/* Every AEAD here has 8 bytes of explicit IV and builds its nonce from salt
+ * and IV, and the IV is the sequence number. */
+#define AEAD(NAME, KERNEL, ENCR, KEY, SALT, ICV)                        \
+    { .name = NAME, .kind = XFRM_ALGO_AEAD,                             \
+      .crypt_name = KERNEL, .encr_id = ENCR,                            \
+      .crypt_key_len = KEY, .salt_len = SALT, .iv_len = 8,              \
+      .block_len = ESP_ALIGN, .icv_len = ICV, .counter_mode = true }
+
+#define GCM(BITS, ICV)                                                  \
+    AEAD("aes" #BITS "gcm" #ICV, "rfc4106(gcm(aes))",                   \
+         ENCR_AES_GCM_##ICV, (BITS) / 8, 4, ICV)
+#define CCM(BITS, ICV)                                                  \
+    AEAD("aes" #BITS "ccm" #ICV, "rfc4309(ccm(aes))",                   \
+         ENCR_AES_CCM_##ICV, (BITS) / 8, 3, ICV)
+#define GMAC(BITS)                                                      \
+    AEAD("aes" #BITS "gmac", "rfc4543(gcm(aes))",                       \
+         ENCR_NULL_AUTH_AES_GMAC, (BITS) / 8, 4, 16)
+
+/* CIPHER and AUTH stand for the argument lists below. */
+#define PAIR(CIPHER, AUTH) PAIR__(CIPHER, AUTH)
+#define PAIR__(CNAME, CKERNEL, ENCR, CKEY, SALT, IV, BLOCK, COUNTER,    \
+               ANAME, AKERNEL, INTEG, AKEY, ICV)                        \
+    { .name = CNAME "-" ANAME, .kind = XFRM_ALGO_CIPHER_AUTH,           \
+      .crypt_name = CKERNEL, .auth_name = AKERNEL,                      \
+      .encr_id = ENCR, .integ_id = INTEG,                               \
+      .crypt_key_len = CKEY, .salt_len = SALT, .auth_key_len = AKEY,    \
+      .iv_len = IV, .block_len = BLOCK, .icv_len = ICV,                 \
+      .counter_mode = COUNTER }
+
+#define CBC(BITS)                                                       \
+    "aes" #BITS, "cbc(aes)", ENCR_AES_CBC, (BITS) / 8, 0,               \
+    AES_BLOCK, AES_BLOCK, false
+#define CTR(BITS)                                                       \
+    "aes" #BITS "ctr", "rfc3686(ctr(aes))", ENCR_AES_CTR, (BITS) / 8, 4,\
+    8, ESP_ALIGN, true
+#define NUL                                                             \
+    "null", "ecb(cipher_null)", ENCR_NULL, 0, 0, 0, ESP_ALIGN, false
+
+#define SHA1 "sha1", "hmac(sha1)", AUTH_HMAC_SHA1_96, 20, 12
+#define SHA256 "sha256", "hmac(sha256)", AUTH_HMAC_SHA2_256_128, 32, 16
+#define SHA384 "sha384", "hmac(sha384)", AUTH_HMAC_SHA2_384_192, 48, 24
+#define SHA512 "sha512", "hmac(sha512)", AUTH_HMAC_SHA2_512_256, 64, 32
+
+/* Of names that begin alike, the one to recommend comes first: an unfinished
+ * name is completed with it. */
+static const struct xfrm_algo algos[] = {
+    GCM(128, 16), GCM(192, 16), GCM(256, 16),
+    GCM(128, 12), GCM(256, 12),
+    GCM(128, 8), GCM(256, 8),
+
+    CCM(128, 16), CCM(256, 16),
+    CCM(128, 12), CCM(256, 12),
+    CCM(128, 8), CCM(256, 8),
+
+    AEAD("chacha20poly1305", "rfc7539esp(chacha20,poly1305)",
+         ENCR_CHACHA20_POLY1305, 32, 4, 16),
+
+    /* Integrity without encryption. */
+    GMAC(128), GMAC(256),
+
+    PAIR(CBC(128), SHA256), PAIR(CBC(192), SHA256), PAIR(CBC(256), SHA256),
+    PAIR(CBC(128), SHA384), PAIR(CBC(192), SHA384), PAIR(CBC(256), SHA384),
+    PAIR(CBC(128), SHA512), PAIR(CBC(192), SHA512), PAIR(CBC(256), SHA512),
+    PAIR(CBC(128), SHA1), PAIR(CBC(192), SHA1), PAIR(CBC(256), SHA1),
+
+    PAIR(CTR(128), SHA256), PAIR(CTR(256), SHA256),
+
+    /* Integrity without encryption. */
+    PAIR(NUL, SHA256), PAIR(NUL, SHA384), PAIR(NUL, SHA512), PAIR(NUL, SHA1),
+};
+
+/* Returns the algorithm at 'index', or NULL past the last. */
+const struct xfrm_algo *
+xfrm_algo_at(size_t index)
+{
+    return index < ARRAY_SIZE(algos) ? &algos[index] : NULL;
+}
+
+/* Returns the algorithm that people call 'name', or NULL. */
+const struct xfrm_algo *
+xfrm_algo_from_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(algos); i++) {
+        if (!strcmp(algos[i].name, name)) {
+            return &algos[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns the algorithm that the kernel describes so, or NULL if it is not in
+ * our table.  'crypt_key_bits' includes the salt, as in the kernel's
+ * messages; for AEAD 'auth_name' is NULL and 'auth_key_bits' is ignored. */
+const struct xfrm_algo *
+xfrm_algo_from_kernel(const char *crypt_name, size_t crypt_key_bits,
+                      const char *auth_name, size_t auth_key_bits,
+                      size_t icv_bits)
+{
+    if (!crypt_name) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(algos); i++) {
+        const struct xfrm_algo *algo = &algos[i];
+
+        if (!strcmp(algo->crypt_name, crypt_name)
+            && 8 * (algo->crypt_key_len + algo->salt_len) == crypt_key_bits
+            && 8 * algo->icv_len == icv_bits
+            && !algo->auth_name == !auth_name
+            && (!auth_name
+                || (!strcmp(algo->auth_name, auth_name)
+                    && 8 * algo->auth_key_len == auth_key_bits))) {
+            return algo;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the length of a whole key: cipher key, salt, integrity key. */
+size_t
+xfrm_algo_key_len(const struct xfrm_algo *algo)
+{
+    return algo->crypt_key_len + algo->salt_len + algo->auth_key_len;
+}
+
+/* Appends all names, separated by commas. */
+void
+xfrm_algo_format_names(struct ds *ds)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(algos); i++) {
+        ds_put_format(ds, "%s%s", i ? ", " : "", algos[i].name);
+    }
+}
+
+static const char *
+algo_name_at(size_t index)
+{
+    return index < ARRAY_SIZE(algos) ? algos[index].name : NULL;
+}
+
+/* Returns the algorithm that somebody who wrote 'name' most likely meant, or
+ * NULL. */
+const struct xfrm_algo *
+xfrm_algo_nearest(const char *name)
+{
+    const char *nearest = xfrm_text_nearest(name, algo_name_at);
+
+    return nearest ? xfrm_algo_from_name(nearest) : NULL;
+}

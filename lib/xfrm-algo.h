@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_ALGO_H
+#define XFRM_ALGO_H 1
+
+/* The algorithms that an SA can use: one table.
+ *
+ * Whatever needs a fact about an algorithm (name for people, kernel name, IANA
+ * transform number, sizes) takes it from here.  Pure; above xfrm-secret and
+ * below xfrm-spec. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ds;
+
+enum xfrm_algo_kind {
+    XFRM_ALGO_AEAD,             /* One combined-mode algorithm, RFC 4303. */
+    XFRM_ALGO_CIPHER_AUTH,      /* Cipher (perhaps null) plus integrity. */
+};
+
+struct xfrm_algo {
+    const char *name;           /* What people type, e.g. "aes128gcm16". */
+    enum xfrm_algo_kind kind;
+
+    /* Kernel crypto API names: for XFRM_ALGO_AEAD 'crypt_name' is that of
+     * XFRMA_ALG_AEAD and 'auth_name' is NULL, otherwise those of
+     * XFRMA_ALG_CRYPT and XFRMA_ALG_AUTH_TRUNC. */
+    const char *crypt_name;
+    const char *auth_name;
+
+    /* IANA "Transform Type 1" and "Transform Type 3" numbers (IKEv2
+     * registry); 'integ_id' is 0 for AEAD. */
+    uint16_t encr_id;
+    uint16_t integ_id;
+
+    /* All in bytes.  A key is written cipher key, then salt, then integrity
+     * key. */
+    uint8_t crypt_key_len;
+    uint8_t salt_len;           /* Implicit nonce part, RFC 4106 section 4. */
+    uint8_t auth_key_len;
+    uint8_t iv_len;             /* Explicit IV in each packet. */
+    uint8_t block_len;          /* ESP padding granularity, at least 4. */
+    uint8_t icv_len;
+
+    /* The cipher runs in counter mode, so that one (key, sequence number)
+     * pair must never protect two packets. */
+    bool counter_mode;
+};
+
+const struct xfrm_algo *xfrm_algo_from_name(const char *name);
+const struct xfrm_algo *xfrm_algo_from_kernel(
+    const char *crypt_name, size_t crypt_key_bits,
+    const char *auth_name, size_t auth_key_bits, size_t icv_bits);
+const struct xfrm_algo *xfrm_algo_at(size_t index);
+size_t xfrm_algo_key_len(const struct xfrm_algo *);
+void xfrm_algo_format_names(struct ds *);
+const struct xfrm_algo *xfrm_algo_nearest(const char *name);
+
+#endif /* xfrm-algo.h */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Unit tests of xfrm-algo.  tests/unit-spec.at stands above. */
+
+#include <config.h>
+
+#undef NDEBUG
+#include "xfrm-algo.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "tests/test-xfrm.h"
+#include "util.h"
+#include "xfrm-secret.h"
+
+extern const struct ovs_cmdl_command test_xfrm_algo_commands[];
+
+/* The whole table, a row a line. */
+static void
+test_algo_list(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    const struct xfrm_algo *algo;
+
+    for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
+        printf("%s: %s %s encr %d integ %d key %d+%d+%d=%"PRIuSIZE
+               " iv %d block %d icv %d%s\n",
+               algo->name, algo->crypt_name,
+               algo->auth_name ? algo->auth_name : "-",
+               algo->encr_id, algo->integ_id,
+               algo->crypt_key_len, algo->salt_len, algo->auth_key_len,
+               xfrm_algo_key_len(algo), algo->iv_len, algo->block_len,
+               algo->icv_len, algo->counter_mode ? " counter" : "");
+    }
+}
+
+/* What must hold for every row. */
+static void
+test_algo_check(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    const struct xfrm_algo *algo;
+    struct ds names = DS_EMPTY_INITIALIZER;
+    struct ds expected = DS_EMPTY_INITIALIZER;
+    size_t i;
+
+    for (i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
+        size_t crypt_bits = 8 * (algo->crypt_key_len + algo->salt_len);
+        size_t auth_bits = 8 * algo->auth_key_len;
+        size_t icv_bits = 8 * algo->icv_len;
+
+        /* Also shows that no two rows have the same name or look the same to
+         * the kernel. */
+        ovs_assert(xfrm_algo_from_name(algo->name) == algo);
+        ovs_assert(xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
+                                         algo->auth_name, auth_bits,
+                                         icv_bits) == algo);
+        ovs_assert(xfrm_algo_nearest(algo->name) == algo);
+
+        ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits + 8,
+                                          algo->auth_name, auth_bits,
+                                          icv_bits));
+        ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
+                                          algo->auth_name, auth_bits,
+                                          icv_bits + 1));
+        if (algo->kind == XFRM_ALGO_AEAD) {
+            ovs_assert(!algo->auth_name && !algo->integ_id
+                       && !algo->auth_key_len);
+            ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
+                                              "hmac(sha1)", 160, icv_bits));
+        } else {
+            ovs_assert(algo->auth_name && algo->integ_id
+                       && algo->auth_key_len);
+            ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
+                                              NULL, 0, icv_bits));
+            ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
+                                              algo->auth_name, auth_bits - 8,
+                                              icv_bits));
+        }
+        ovs_assert(algo->counter_mode == (algo->salt_len > 0));
+        ovs_assert(algo->block_len >= 4 && !(algo->block_len % 4));
+        ovs_assert(xfrm_algo_key_len(algo)
+                   && xfrm_algo_key_len(algo) <= XFRM_SECRET_MAX);
+        ds_put_format(&expected, "%s%s", i ? ", " : "", algo->name);
+    }
+    ovs_assert(i && !xfrm_algo_at(i + 1) && !xfrm_algo_at(SIZE_MAX));
+    ovs_assert(!xfrm_algo_from_kernel(NULL, 0, NULL, 0, 0));
+    ovs_assert(!xfrm_algo_from_name(""));
+
+    xfrm_algo_format_names(&names);
+    ovs_assert(!strcmp(ds_cstr(&names), ds_cstr(&expected)));
+    ds_destroy(&names);
+    ds_destroy(&expected);
+    puts("ok");
+}
+
+/* "algo-nearest NAME...": the best guesses. */
+static void
+test_algo_nearest(struct ovs_cmdl_context *ctx)
+{
+    for (int i = 1; i < ctx->argc; i++) {
+        const struct xfrm_algo *algo = xfrm_algo_nearest(ctx->argv[i]);
+
+        printf("%s: %s\n", ctx->argv[i], algo ? algo->name : "no idea");
+    }
+}
+
+const struct ovs_cmdl_command test_xfrm_algo_commands[] = {
+    { "algo-list", NULL, 0, 0, test_algo_list, OVS_RO },
+    { "algo-check", NULL, 0, 0, test_algo_check, OVS_RO },
+    { "algo-nearest", "NAME...", 1, INT_MAX, test_algo_nearest, OVS_RO },
+    { NULL, NULL, 0, 0, NULL, OVS_RO },
+};
