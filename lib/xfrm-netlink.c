@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* NETLINK_XFRM: SAs and policies to messages (see xfrm-netlink.h; the way back
+ * is in xfrm-netlink-parse.c).
+ *
+ * Below xfrm-backend-kernel, above xfrm-spec. */
+
+#include <config.h>
+
+#include "xfrm-netlink.h"
+
+#include <errno.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+
+#include "util.h"
+#include "xfrm-netlink-uapi.h"
+
+const uint8_t xfrm_nl_modes[XFRM_SPEC_N_MODES] = {
+    [XFRM_SPEC_TUNNEL] = XFRM_MODE_TUNNEL,
+    [XFRM_SPEC_TRANSPORT] = XFRM_MODE_TRANSPORT,
+    [XFRM_SPEC_BEET] = XFRM_MODE_BEET,
+};
+
+const uint8_t xfrm_nl_dirs[XFRM_N_DIRS] = {
+    [XFRM_DIR_IN] = XFRM_POLICY_IN,
+    [XFRM_DIR_OUT] = XFRM_POLICY_OUT,
+    [XFRM_DIR_FWD] = XFRM_POLICY_FWD,
+};
+
+/* ## Addresses and selectors. ## */
+
+static xfrm_address_t
+addr_encode(const struct xfrm_addr *addr)
+{
+    xfrm_address_t a;
+
+    memset(&a, 0, sizeof a);
+    if (addr->family == AF_INET) {
+        a.a4 = addr->ip4;
+    } else if (addr->family == AF_INET6) {
+        memcpy(&a, &addr->ip6, sizeof addr->ip6);
+    }
+    return a;
+}
+
+static struct xfrm_selector
+sel_encode(const struct xfrm_sel *sel)
+{
+    struct xfrm_selector s;
+
+    memset(&s, 0, sizeof s);
+    s.family = sel->src.addr.family;
+    if (s.family != AF_UNSPEC) {
+        s.saddr = addr_encode(&sel->src.addr);
+        s.daddr = addr_encode(&sel->dst.addr);
+        s.prefixlen_s = sel->src.plen;
+        s.prefixlen_d = sel->dst.plen;
+        s.sport = sel->sport;
+        s.sport_mask = sel->sport_mask;
+        s.dport = sel->dport;
+        s.dport_mask = sel->dport_mask;
+        s.proto = sel->proto;
+    }
+    return s;
+}
+
+/* ## Encoding. ## */
+
+/* Starts 'msg' anew as a request of 'type' whose body is 'len' bytes at
+ * 'body'. */
+static int
+msg_start(struct nl_msg *msg, int type, int flags, const void *body,
+          size_t len)
+{
+    struct nlmsghdr *nlh = nlmsg_hdr(msg);
+
+    nlh->nlmsg_len = NLMSG_HDRLEN;
+    nlh = nlmsg_put(msg, 0, 0, type, 0, NLM_F_REQUEST | flags);
+    if (!nlh) {
+        return EMSGSIZE;
+    }
+    return len && nlmsg_append(msg, (void *) body, len, NLMSG_ALIGNTO)
+           ? EMSGSIZE : 0;
+}
+
+/* Appends an attribute of 'len' zero bytes for the caller to fill in, which
+ * spares a copy of key material. */
+static void *
+put_zero(struct nl_msg *msg, int type, size_t len)
+{
+    struct nlattr *nla = nla_reserve(msg, type, len);
+
+    if (!nla) {
+        return NULL;
+    }
+    memset(nla_data(nla), 0, len);
+    return nla_data(nla);
+}
+
+static int
+put(struct nl_msg *msg, int type, const void *data, size_t len)
+{
+    return nla_put(msg, type, len, data) ? EMSGSIZE : 0;
+}
+
+static int
+put_algo(struct nl_msg *msg, const struct xfrm_sa_spec *sa)
+{
+    const struct xfrm_algo *algo = sa->algo;
+    size_t crypt_len = algo->crypt_key_len + algo->salt_len;
+    const uint8_t *key = sa->key.data;
+
+    if (sa->key.len != xfrm_algo_key_len(algo)) {
+        return EINVAL;
+    }
+
+    if (algo->kind == XFRM_ALGO_AEAD) {
+        struct xfrm_algo_aead *aead;
+
+        aead = put_zero(msg, XFRMA_ALG_AEAD, sizeof *aead + crypt_len);
+        if (!aead) {
+            return EMSGSIZE;
+        }
+        ovs_strlcpy(aead->alg_name, algo->crypt_name, sizeof aead->alg_name);
+        aead->alg_key_len = crypt_len * 8;
+        aead->alg_icv_len = algo->icv_len * 8;
+        if (crypt_len) {
+            memcpy(aead->alg_key, key, crypt_len);
+        }
+    } else {
+        struct kernel_xfrm_algo *crypt;
+        struct xfrm_algo_auth *auth;
+
+        crypt = put_zero(msg, XFRMA_ALG_CRYPT, sizeof *crypt + crypt_len);
+        if (!crypt) {
+            return EMSGSIZE;
+        }
+        ovs_strlcpy(crypt->alg_name, algo->crypt_name,
+                    sizeof crypt->alg_name);
+        crypt->alg_key_len = crypt_len * 8;
+        if (crypt_len) {
+            memcpy(crypt->alg_key, key, crypt_len);
+        }
+
+        auth = put_zero(msg, XFRMA_ALG_AUTH_TRUNC,
+                        sizeof *auth + algo->auth_key_len);
+        if (!auth) {
+            return EMSGSIZE;
+        }
+        ovs_strlcpy(auth->alg_name, algo->auth_name, sizeof auth->alg_name);
+        auth->alg_key_len = algo->auth_key_len * 8;
+        auth->alg_trunc_len = algo->icv_len * 8;
+        if (algo->auth_key_len) {
+            memcpy(auth->alg_key, key + crypt_len, algo->auth_key_len);
+        }
+    }
+    return 0;
+}
+
+/* The counters of an SA that starts past zero also get a full bitmap: nothing
+ * is known about the numbers at and below 'start_seq', so that all of them
+ * count as seen. */
+static int
+put_replay(struct nl_msg *msg, const struct xfrm_op *op, bool bitmap)
+{
+    const struct xfrm_sa_spec *sa = op->sa;
+
+    if (!sa->esn
+        && (op->start_oseq > UINT32_MAX || op->start_seq > UINT32_MAX)) {
+        return EOVERFLOW;
+    }
+
+    if (bitmap) {
+        /* The kernel refuses an ESN SA without a window, even one that only
+         * sends. */
+        uint32_t window = MAX(sa->replay_window, 1);
+        size_t words = DIV_ROUND_UP(window, 32);
+        struct xfrm_replay_state_esn *esn;
+
+        if (window > XFRM_REPLAY_WINDOW_MAX) {
+            return EINVAL;
+        }
+        esn = put_zero(msg, XFRMA_REPLAY_ESN_VAL,
+                       sizeof *esn + words * sizeof esn->bmp[0]);
+        if (!esn) {
+            return EMSGSIZE;
+        }
+        esn->bmp_len = words;
+        esn->replay_window = window;
+        esn->oseq = op->start_oseq;
+        esn->oseq_hi = op->start_oseq >> 32;
+        esn->seq = op->start_seq;
+        esn->seq_hi = op->start_seq >> 32;
+        if (op->start_seq) {
+            memset(esn->bmp, 0xff, words * sizeof esn->bmp[0]);
+        }
+        return 0;
+    } else if (op->start_oseq || op->start_seq) {
+        struct xfrm_replay_state replay = {
+            .oseq = op->start_oseq,
+            .seq = op->start_seq,
+            .bitmap = op->start_seq ? UINT32_MAX : 0,
+        };
+
+        return put(msg, XFRMA_REPLAY_VAL, &replay, sizeof replay);
+    } else {
+        return 0;
+    }
+}
+
+static uint64_t
+limit_encode(uint64_t limit)
+{
+    return limit ? limit : XFRM_INF;
+}
+
+static int
+encode_sa_add(struct nl_msg *msg, const struct xfrm_op *op,
+              int offload_ifindex)
+{
+    const struct xfrm_sa_spec *sa = op->sa;
+    const struct xfrm_lifetime *lt = &sa->lifetime;
+    bool bitmap = sa->esn || sa->replay_window > 32;
+    struct xfrm_usersa_info info;
+    int error;
+
+    if (!sa->algo) {
+        return EINVAL;
+    }
+
+    memset(&info, 0, sizeof info);
+    info.sel = sel_encode(&sa->sel);
+    info.id.daddr = addr_encode(&sa->dst);
+    info.id.spi = htonl(sa->spi);
+    info.id.proto = sa->proto;
+    info.saddr = addr_encode(&sa->src);
+    info.lft.soft_byte_limit = limit_encode(lt->soft_bytes);
+    info.lft.hard_byte_limit = limit_encode(lt->hard_bytes);
+    info.lft.soft_packet_limit = limit_encode(lt->soft_packets);
+    info.lft.hard_packet_limit = limit_encode(lt->hard_packets);
+    info.lft.soft_add_expires_seconds = lt->soft_seconds;
+    info.lft.hard_add_expires_seconds = lt->hard_seconds;
+    info.reqid = sa->reqid;
+    info.family = sa->dst.family;
+    info.mode = xfrm_nl_modes[sa->mode];
+    info.replay_window = bitmap ? 0 : sa->replay_window;
+    if (sa->sel.src.addr.family == AF_UNSPEC) {
+        /* Otherwise the kernel puts the outer family into the selector, and a
+         * tunnel carries no more than that one. */
+        info.flags |= XFRM_STATE_AF_UNSPEC;
+    }
+    if (sa->esn) {
+        info.flags |= XFRM_STATE_ESN;
+    }
+
+    error = msg_start(msg, XFRM_MSG_NEWSA, NLM_F_ACK | NLM_F_CREATE
+                                           | NLM_F_EXCL, &info, sizeof info);
+    if (!error) {
+        error = put_algo(msg, sa);
+    }
+    if (!error) {
+        error = put_replay(msg, op, bitmap);
+    }
+    if (!error && (sa->encap.sport || sa->encap.dport)) {
+        struct xfrm_encap_tmpl *encap;
+
+        encap = put_zero(msg, XFRMA_ENCAP, sizeof *encap);
+        if (encap) {
+            encap->encap_type = 2;      /* UDP_ENCAP_ESPINUDP, RFC 3948. */
+            encap->encap_sport = htons(sa->encap.sport);
+            encap->encap_dport = htons(sa->encap.dport);
+        } else {
+            error = EMSGSIZE;
+        }
+    }
+    if (!error && sa->if_id) {
+        error = put(msg, XFRMA_IF_ID, &sa->if_id, sizeof sa->if_id);
+    }
+    if (!error && sa->offload != XFRM_OFF_NO) {
+        struct xfrm_user_offload offload;
+
+        memset(&offload, 0, sizeof offload);
+        offload.ifindex = offload_ifindex;
+        offload.flags =
+            (sa->dir == XFRM_DIR_IN ? XFRM_OFFLOAD_INBOUND : 0)
+            | (sa->offload == XFRM_OFF_PACKET ? NL_OFFLOAD_PACKET : 0);
+        error = put(msg, XFRMA_OFFLOAD_DEV, &offload, sizeof offload);
+    }
+    return error;
+}
+
+static int
+encode_sa_del(struct nl_msg *msg, const struct xfrm_sa_spec *sa)
+{
+    struct xfrm_usersa_id id;
+
+    memset(&id, 0, sizeof id);
+    id.daddr = addr_encode(&sa->dst);
+    id.spi = htonl(sa->spi);
+    id.family = sa->dst.family;
+    id.proto = sa->proto;
+    return msg_start(msg, XFRM_MSG_DELSA, NLM_F_ACK, &id, sizeof id);
+}
+
+static int
+encode_policy_set(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
+{
+    struct xfrm_userpolicy_info info;
+    int error;
+
+    if (policy->n_templates > XFRM_MAX_TEMPLATES) {
+        return EINVAL;
+    }
+
+    memset(&info, 0, sizeof info);
+    info.sel = sel_encode(&policy->sel);
+    info.lft.soft_byte_limit = XFRM_INF;
+    info.lft.hard_byte_limit = XFRM_INF;
+    info.lft.soft_packet_limit = XFRM_INF;
+    info.lft.hard_packet_limit = XFRM_INF;
+    info.priority = policy->priority;
+    info.dir = xfrm_nl_dirs[policy->dir];
+    info.action = (policy->action == XFRM_ACTION_PROTECT
+                   ? XFRM_POLICY_ALLOW : XFRM_POLICY_BLOCK);
+    info.share = XFRM_SHARE_ANY;
+
+    error = msg_start(msg, XFRM_MSG_UPDPOLICY, NLM_F_ACK | NLM_F_CREATE
+                                               | NLM_F_REPLACE,
+                      &info, sizeof info);
+    if (!error && policy->n_templates) {
+        struct xfrm_user_tmpl *tmpls;
+
+        tmpls = put_zero(msg, XFRMA_TMPL,
+                         policy->n_templates * sizeof *tmpls);
+        if (!tmpls) {
+            return EMSGSIZE;
+        }
+        for (size_t i = 0; i < policy->n_templates; i++) {
+            const struct xfrm_template *t = &policy->templates[i];
+            struct xfrm_user_tmpl *ut = &tmpls[i];
+
+            ut->id.daddr = addr_encode(&t->dst);
+            ut->id.spi = htonl(t->spi);
+            ut->id.proto = t->proto;
+            ut->saddr = addr_encode(&t->src);
+            ut->family = (t->dst.family ? t->dst.family
+                          : t->src.family ? t->src.family
+                          : policy->sel.src.addr.family);
+            ut->reqid = t->reqid;
+            ut->mode = xfrm_nl_modes[t->mode];
+            ut->share = XFRM_SHARE_ANY;
+            ut->aalgos = UINT32_MAX;
+            ut->ealgos = UINT32_MAX;
+            ut->calgos = UINT32_MAX;
+        }
+    }
+    if (!error && policy->if_id) {
+        error = put(msg, XFRMA_IF_ID, &policy->if_id, sizeof policy->if_id);
+    }
+    return error;
+}
+
+static int
+encode_policy_del(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
+{
+    struct xfrm_userpolicy_id id;
+    int error;
+
+    memset(&id, 0, sizeof id);
+    id.sel = sel_encode(&policy->sel);
+    id.dir = xfrm_nl_dirs[policy->dir];
+    error = msg_start(msg, XFRM_MSG_DELPOLICY, NLM_F_ACK, &id, sizeof id);
+    if (!error && policy->if_id) {
+        error = put(msg, XFRMA_IF_ID, &policy->if_id, sizeof policy->if_id);
+    }
+    return error;
+}
+
+int
+xfrm_nl_encode_op(struct nl_msg *msg, const struct xfrm_op *op,
+                  int offload_ifindex)
+{
+    switch (op->type) {
+    case XFRM_OP_SA_ADD:
+        return encode_sa_add(msg, op, offload_ifindex);
+    case XFRM_OP_SA_DEL:
+        return encode_sa_del(msg, op->sa);
+    case XFRM_OP_POLICY_SET:
+        return encode_policy_set(msg, op->policy);
+    case XFRM_OP_POLICY_DEL:
+        return encode_policy_del(msg, op->policy);
+    }
+    return EINVAL;
+}
+
+int
+xfrm_nl_encode_dump_sas(struct nl_msg *msg)
+{
+    /* The kernel expects attributes, if anything, right after the header. */
+    return msg_start(msg, XFRM_MSG_GETSA, NLM_F_DUMP, NULL, 0);
+}
+
+int
+xfrm_nl_encode_dump_policies(struct nl_msg *msg)
+{
+    return msg_start(msg, XFRM_MSG_GETPOLICY, NLM_F_DUMP, NULL, 0);
+}
