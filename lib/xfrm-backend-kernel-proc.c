@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The Linux kernel as a backend: what /sys and /proc tell, which is the
+ * capabilities of the datapath and the drop counters.
+ *
+ * Below xfrm-backend-kernel.c. */
+
+#include <config.h>
+
+#include "xfrm-backend-kernel.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openvswitch/thread.h"
+#include "openvswitch/vlog.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrm_backend_kernel_proc);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+/* ## Capabilities. ## */
+
+/* The kernel's own module has no version; ours has one, under the same
+ * name. */
+void
+kernel_probe_capabilities(struct xfrm_capabilities *caps)
+{
+    char version[16];
+    ssize_t n = -1;
+    int fd;
+
+    fd = open("/sys/module/xfrm_interface/version", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, version, sizeof version - 1);
+        close(fd);
+    }
+
+    memset(caps, 0, sizeof *caps);
+    if (n > 0) {
+        size_t len = 0;
+
+        while (len < (size_t) n && isgraph((unsigned char) version[len])) {
+            len++;
+        }
+        version[len] = '\0';
+        snprintf(caps->datapath, sizeof caps->datapath, "kmod %s", version);
+        caps->enforces_inbound = true;
+        caps->sends_transport = true;
+        caps->needs_routes = false;
+    } else {
+        ovs_strlcpy(caps->datapath, "in-tree", sizeof caps->datapath);
+        caps->enforces_inbound = false;
+        caps->sends_transport = false;
+        caps->needs_routes = true;
+    }
+}
+
+/* ## Drop counters. ## */
+
+/* Names of counters, which must outlive every handle.  The kernel has some
+ * 30. */
+enum { MAX_COUNTERS = 128 };
+static struct ovs_mutex counter_mutex = OVS_MUTEX_INITIALIZER;
+static char *counter_names[MAX_COUNTERS] OVS_GUARDED_BY(counter_mutex);
+
+static const char *
+intern_counter(const char *name)
+{
+    const char *found = NULL;
+
+    ovs_mutex_lock(&counter_mutex);
+    for (size_t i = 0; i < MAX_COUNTERS && !found; i++) {
+        if (!counter_names[i]) {
+            counter_names[i] = xstrdup(name);
+        }
+        if (!strcmp(counter_names[i], name)) {
+            found = counter_names[i];
+        }
+    }
+    ovs_mutex_unlock(&counter_mutex);
+    return found;
+}
+
+/* Parses one line, a name of letters and digits, blanks, and a number. */
+static bool
+parse_counter(char *line, struct xfrm_counter *counter)
+{
+    char *p = line, *end;
+
+    while (isalnum((unsigned char) *p)) {
+        p++;
+    }
+    if (p == line || p - line > 63 || (*p != ' ' && *p != '\t')) {
+        return false;
+    }
+    *p++ = '\0';
+    while (*p == ' ' || *p == '\t') {
+        p++;
+    }
+    if (!isdigit((unsigned char) *p)) {
+        return false;
+    }
+    errno = 0;
+    counter->value = strtoull(p, &end, 10);
+    if (errno || (*end != '\n' && *end != '\0')) {
+        return false;
+    }
+    counter->name = intern_counter(line);
+    return counter->name != NULL;
+}
+
+int
+kernel_counters(struct xfrm_backend *backend OVS_UNUSED,
+                struct xfrm_counter **countersp, size_t *np)
+{
+    struct xfrm_counter *counters = NULL;
+    size_t n = 0, allocated = 0;
+    char line[128];
+    FILE *file;
+
+    *countersp = NULL;
+    *np = 0;
+    file = fopen("/proc/net/xfrm_stat", "re");
+    if (!file) {
+        return errno;
+    }
+    while (n < MAX_COUNTERS && fgets(line, sizeof line, file)) {
+        if (n >= allocated) {
+            counters = x2nrealloc(counters, &allocated, sizeof *counters);
+        }
+        if (parse_counter(line, &counters[n])) {
+            n++;
+        } else {
+            VLOG_WARN_RL(&rl, "/proc/net/xfrm_stat has a line that is not "
+                         "a name and a number");
+        }
+    }
+    fclose(file);
+    *countersp = counters;
+    *np = n;
+    return 0;
+}

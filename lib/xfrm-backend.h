@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_BACKEND_H
+#define XFRM_BACKEND_H 1
+
+/* The contract of a datapath: dump, apply, events.
+ *
+ * A backend is where specs become objects: the Linux kernel
+ * (xfrm-backend-kernel.c) or memory (xfrm-backend-dummy.c, for tests).  It
+ * never decides; it does one thing when told, and tells what is there.
+ *
+ * A handle ('struct xfrm_backend *') belongs to one thread: the engine opens
+ * one, netdev-xfrm in the main thread opens another.  All handles of a class
+ * show the same datapath.  Functions return 0 or a positive errno; those with
+ * 'errorp' store a malloc'd sentence there on failure (the kernel's own words
+ * included, where it gives any), which the caller frees, and NULL on
+ * success.
+ *
+ * Below the engine and netdev-xfrm, above xfrm-netlink. */
+
+#include "xfrm-diff.h"
+#include "xfrm-spec.h"
+
+/* What this datapath does, found when the handle is opened. */
+struct xfrm_capabilities {
+    char datapath[32];          /* "in-tree", "kmod 0.1.0", "dummy". */
+    bool enforces_inbound;      /* Inbound policies hold on bridge ports. */
+    bool sends_transport;       /* Transport mode can send. */
+    bool needs_routes;          /* Sending needs a route to the inner
+                                 * destination through the device. */
+};
+
+enum xfrm_event_type {
+    XFRM_EVENT_SA,              /* An SA came, went or changed. */
+    XFRM_EVENT_POLICY,          /* A policy came, went or changed. */
+    XFRM_EVENT_EXPIRE,          /* A lifetime ran out. */
+    XFRM_EVENT_LINK,            /* A device came, went or changed. */
+    XFRM_EVENT_ROUTE,           /* A route, rule or address changed. */
+    XFRM_EVENT_OVERRUN,         /* Events were lost: dump anew. */
+};
+
+/* Changes that the same handle made itself are not reported (best effort). */
+struct xfrm_event {
+    enum xfrm_event_type type;
+    uint32_t if_id;             /* SA, POLICY, EXPIRE; 0: any. */
+    /* EXPIRE only. */
+    bool hard;
+    struct xfrm_addr dst;
+    uint32_t spi;               /* Host order. */
+    uint8_t proto;
+    /* LINK only. */
+    int ifindex;
+    char name[IFNAMSIZ];
+};
+
+/* Drop counters of the whole namespace (/proc/net/xfrm_stat).  The names are
+ * those of the kernel (e.g. "XfrmInNoStates") and live as long as the
+ * process. */
+struct xfrm_counter {
+    const char *name;
+    uint64_t value;
+};
+
+struct xfrm_backend {
+    const struct xfrm_backend_class *class;
+    struct xfrm_capabilities caps;
+};
+
+struct xfrm_backend_class {
+    const char *name;           /* "kernel" or "dummy". */
+
+    /* Opens a handle, with 'events' one that hears events as well. */
+    int (*open)(bool events, struct xfrm_backend **, char **errorp);
+    void (*close)(struct xfrm_backend *);
+
+    /* Complete lists of what exists, of all if_ids but 0 (objects without
+     * if_id do not belong to an xfrm interface), acquire states left out.
+     * The caller frees them with xfrm_sa_states_free() and free().  With
+     * 'keys' false the keys are left out.  EINTR-like inconsistencies of a
+     * dump (NLM_F_DUMP_INTR) are retried inside. */
+    int (*dump_sas)(struct xfrm_backend *, bool keys,
+                    struct xfrm_sa_state **, size_t *);
+    int (*dump_policies)(struct xfrm_backend *,
+                         struct xfrm_policy_spec **, size_t *);
+
+    /* One change.  XFRM_OP_SA_ADD of an SA whose (dst, spi, proto) exists
+     * fails with EEXIST; deleting what is not there is a success. */
+    int (*apply)(struct xfrm_backend *, const struct xfrm_op *,
+                 char **errorp);
+
+    /* Devices.  link_get(): ENODEV if there is no device 'name' at all.
+     * link_create() makes the device, marks it ours and brings it up; on
+     * failure nothing is left.  link_set_if_id() changes a device in place.
+     * link_delete(): deleting what is not there is a success. */
+    int (*link_get)(struct xfrm_backend *, const char *name,
+                    struct xfrm_link_state *);
+    int (*link_dump)(struct xfrm_backend *, struct xfrm_link_state **,
+                     size_t *);     /* xfrm devices only. */
+    int (*link_create)(struct xfrm_backend *, const struct xfrm_link_spec *,
+                       struct xfrm_link_state *, char **errorp);
+    int (*link_set_if_id)(struct xfrm_backend *, const char *name,
+                          uint32_t if_id, char **errorp);
+    int (*link_set_up)(struct xfrm_backend *, const char *name,
+                       char **errorp);
+    int (*link_set_mtu)(struct xfrm_backend *, const char *name, int mtu,
+                        char **errorp);
+    int (*link_delete)(struct xfrm_backend *, const char *name,
+                       char **errorp);
+
+    /* Makes sure that packets sent into the device find a route through it
+     * (rule "oif NAME" and default routes in XFRM_ROUTE_TABLE, both
+     * families), or that none of this is left.  Does nothing if all is
+     * so. */
+    int (*routes_set)(struct xfrm_backend *, const char *name, int ifindex,
+                      bool present, char **errorp);
+
+    /* Removes the rules of ours whose device is none of the 'n' names. */
+    int (*routes_prune)(struct xfrm_backend *, const char *const *names,
+                        size_t n);
+
+    /* MTU of the route to 'dst' ('src' may be AF_UNSPEC), in bytes. */
+    int (*route_mtu)(struct xfrm_backend *, const struct xfrm_addr *src,
+                     const struct xfrm_addr *dst, int *mtu);
+
+    /* Reads one event: 0, or EAGAIN if there is none. */
+    int (*event_recv)(struct xfrm_backend *, struct xfrm_event *);
+    void (*event_wait)(struct xfrm_backend *);
+
+    /* The caller frees '*countersp'. */
+    int (*counters)(struct xfrm_backend *, struct xfrm_counter **countersp,
+                    size_t *n);
+};
+
+/* Our mark on devices (IFLA_IFALIAS), routing table, rule priority and
+ * protocol number (rtm_protocol and FRA_PROTOCOL) for routes and rules. */
+#define XFRM_LINK_ALIAS "ovs-xfrm port"
+#define XFRM_ROUTE_TABLE 7872
+#define XFRM_RULE_PRIORITY 7872
+#define XFRM_ROUTE_PROTO 120
+
+extern const struct xfrm_backend_class xfrm_backend_kernel;
+extern const struct xfrm_backend_class xfrm_backend_dummy;
+
+#endif /* xfrm-backend.h */
