@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A datapath in memory, for tests: the contract of xfrm-backend.h without a
+ * kernel.
+ *
+ * All handles share one table (xfrm-dummy.c), as all sockets share one kernel,
+ * and see each other's changes as events.  What it refuses, and what it
+ * silently does otherwise than asked, follows Linux: an identity that is taken
+ * (whoever's it is), an if_id that is taken, crypto offload on a device that
+ * has none (accepted, not done), events lost when nobody reads them, and no
+ * memory of the direction of an SA.
+ *
+ * The strings to pull are in xfrm-dummy.h. */
+
+#include <config.h>
+
+#include "xfrm-backend.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/poll-loop.h"
+#include "seq.h"
+#include "timeval.h"
+#include "util.h"
+#include "xfrm-dummy-table.h"
+#include "xfrm-dummy.h"
+
+static struct dummy_backend *
+dummy_cast(struct xfrm_backend *backend)
+{
+    return CONTAINER_OF(backend, struct dummy_backend, up);
+}
+
+/* Handles. */
+
+/* Begins operation 'op': takes the xdummy_mutex and returns the error that was
+ * ordered with xfrm_dummy_fail(), or 0. */
+static int
+begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
+{
+    int error = 0;
+
+    xdummy_lock();
+    if (b && b->hears && xdummy.delay) {
+        unsigned int delay = xdummy.delay;
+
+        ovs_mutex_unlock(&xdummy_mutex);
+        xnanosleep(delay * UINT64_C(1000000));
+        xdummy_lock();
+    }
+    if (b) {
+        /* Here, since 'caps' belongs to the thread of the handle. */
+        b->up.caps = xdummy.caps;
+    }
+    if (xdummy.failures[op].count) {
+        error = xdummy.failures[op].error;
+        if (xdummy.failures[op].count != UINT_MAX) {
+            xdummy.failures[op].count--;
+        }
+    }
+    return error;
+}
+
+/* Ends what begin() began; 'what' is the object that it was about. */
+static int
+end(int error, char **errorp, const char *what) OVS_RELEASES(xdummy_mutex)
+{
+    ovs_mutex_unlock(&xdummy_mutex);
+    if (errorp) {
+        *errorp = error ? xasprintf("%s: %s", what, ovs_strerror(error))
+                        : NULL;
+    }
+    return error;
+}
+
+static int
+dummy_open(bool events, struct xfrm_backend **backendp, char **errorp)
+{
+    struct dummy_backend *b;
+    int error;
+
+    xfrm_dummy_unixctl_init();
+    *backendp = NULL;
+    error = begin(NULL, OP_OPEN);
+    if (error) {
+        return end(error, errorp, "dummy datapath");
+    }
+    b = xzalloc(sizeof *b);
+    b->up.class = &xfrm_backend_dummy;
+    b->up.caps = xdummy.caps;
+    b->hears = events;
+    ovs_list_init(&b->events);
+    b->seq = seq_create();
+    b->last_seq = seq_read(b->seq);
+    ovs_list_push_back(&xdummy.handles, &b->node);
+    *backendp = &b->up;
+    return end(0, errorp, NULL);
+}
+
+static void
+dummy_close(struct xfrm_backend *backend)
+{
+    struct dummy_event *e;
+    struct dummy_backend *b;
+
+    if (!backend) {
+        return;
+    }
+    b = dummy_cast(backend);
+    xdummy_lock();
+    ovs_list_remove(&b->node);
+    ovs_mutex_unlock(&xdummy_mutex);
+
+    LIST_FOR_EACH_POP (e, node, &b->events) {
+        free(e);
+    }
+    seq_destroy(b->seq);
+    free(b);
+}
+
+static int
+dummy_dump_sas(struct xfrm_backend *backend, bool keys,
+               struct xfrm_sa_state **sasp, size_t *np)
+{
+    int error = begin(dummy_cast(backend), OP_DUMP_SAS);
+    struct xfrm_sa_state *sas = NULL;
+    size_t n = 0;
+
+    if (!error) {
+        struct dummy_sa *sa;
+
+        sas = xcalloc(hmap_count(&xdummy.sas) + 1, sizeof *sas);
+        HMAP_FOR_EACH (sa, node, &xdummy.sas) {
+            if (sa->state.spec.if_id) {
+                struct xfrm_sa_state *s = &sas[n++];
+
+                *s = sa->state;
+                (keys ? xfrm_sa_spec_clone : xfrm_sa_spec_clone_sans_key)(
+                    &s->spec, &sa->state.spec);
+                s->spec.dir = XFRM_DIR_OUT;     /* Linux does not know. */
+            }
+        }
+    }
+    *sasp = sas;
+    *np = n;
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_dump_policies(struct xfrm_backend *backend,
+                    struct xfrm_policy_spec **policiesp, size_t *np)
+{
+    int error = begin(dummy_cast(backend), OP_DUMP_POLICIES);
+    struct xfrm_policy_spec *policies = NULL;
+    size_t n = 0;
+
+    if (!error) {
+        struct dummy_policy *policy;
+
+        policies = xcalloc(hmap_count(&xdummy.policies) + 1, sizeof *policies);
+        HMAP_FOR_EACH (policy, node, &xdummy.policies) {
+            if (policy->spec.if_id) {
+                policies[n++] = policy->spec;
+            }
+        }
+    }
+    *policiesp = policies;
+    *np = n;
+    return end(error, NULL, NULL);
+}
+
+/* What becomes of the offload that 'sa' asks for. */
+static int
+place_offload(const struct xfrm_sa_spec *sa, enum xfrm_offload *result)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    const struct dummy_link *link = xdummy_find_link(sa->offload_dev);
+    enum xfrm_offload capable = link ? link->offload : XFRM_OFF_NO;
+
+    *result = XFRM_OFF_NO;
+    if (sa->offload == XFRM_OFF_PACKET) {
+        if (capable != XFRM_OFF_PACKET) {
+            return EINVAL;
+        }
+        *result = XFRM_OFF_PACKET;
+    } else if (sa->offload == XFRM_OFF_CRYPTO) {
+        if (sa->offload_dev[0] && !link) {
+            return EINVAL;
+        }
+        if (capable != XFRM_OFF_NO) {
+            *result = XFRM_OFF_CRYPTO;
+        }
+    }
+    return 0;
+}
+
+static int
+apply_sa_add(const struct xfrm_op *op) OVS_REQUIRES(xdummy_mutex)
+{
+    const struct xfrm_sa_spec *spec = op->sa;
+    enum xfrm_offload offload;
+    struct dummy_sa *sa;
+    int error;
+
+    if (xdummy_find_sa(&spec->dst, spec->spi, spec->proto)) {
+        return EEXIST;
+    }
+    if (!spec->esn && MAX(op->start_oseq, op->start_seq) > UINT32_MAX) {
+        return EINVAL;
+    }
+    error = place_offload(spec, &offload);
+    if (error) {
+        return error;
+    }
+    sa = xzalloc(sizeof *sa);
+    xfrm_sa_spec_clone(&sa->state.spec, spec);
+    sa->state.spec.offload = offload;
+    sa->state.oseq = op->start_oseq;
+    sa->state.seq = op->start_seq;
+    xdummy_insert_sa(sa);
+    return 0;
+}
+
+static void
+put_sa_id(struct ds *s, const struct xfrm_sa_spec *sa)
+{
+    ds_put_format(s, "if_id=%"PRIu32" ", sa->if_id);
+    xfrm_addr_format(&sa->src, s);
+    ds_put_cstr(s, " -> ");
+    xfrm_addr_format(&sa->dst, s);
+    ds_put_format(s, " spi=0x%08"PRIx32, sa->spi);
+}
+
+static void
+put_policy_id(struct ds *s, const struct xfrm_policy_spec *policy)
+{
+    ds_put_format(s, "if_id=%"PRIu32" %s ", policy->if_id,
+                  xfrm_dir_name(policy->dir));
+    xfrm_sel_format(&policy->sel, s);
+}
+
+static char *
+op_to_string(const struct xfrm_op *op)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    switch (op->type) {
+    case XFRM_OP_SA_ADD:
+        ds_put_format(&s, "sa-add %s ", xfrm_dir_name(op->sa->dir));
+        put_sa_id(&s, op->sa);
+        ds_put_format(&s, " oseq=%"PRIu64" seq=%"PRIu64,
+                      op->start_oseq, op->start_seq);
+        break;
+    case XFRM_OP_SA_DEL:
+        ds_put_cstr(&s, "sa-del ");
+        put_sa_id(&s, op->sa);
+        break;
+    case XFRM_OP_POLICY_SET:
+        ds_put_cstr(&s, "policy-set ");
+        put_policy_id(&s, op->policy);
+        break;
+    case XFRM_OP_POLICY_DEL:
+        ds_put_cstr(&s, "policy-del ");
+        put_policy_id(&s, op->policy);
+        break;
+    }
+    return ds_steal_cstr(&s);
+}
+
+static int
+dummy_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
+            char **errorp)
+{
+    static const enum dummy_op ops[] = {
+        [XFRM_OP_SA_ADD] = OP_SA_ADD,
+        [XFRM_OP_SA_DEL] = OP_SA_DEL,
+        [XFRM_OP_POLICY_SET] = OP_POLICY_SET,
+        [XFRM_OP_POLICY_DEL] = OP_POLICY_DEL,
+    };
+    struct dummy_backend *b = dummy_cast(backend);
+    char *what = op_to_string(op);
+    int error = begin(b, ops[op->type]);
+
+    if (!error) {
+        struct dummy_policy *policy;
+        struct dummy_sa *sa;
+
+        switch (op->type) {
+        case XFRM_OP_SA_ADD:
+            error = apply_sa_add(op);
+            break;
+        case XFRM_OP_SA_DEL:
+            sa = xdummy_find_sa(&op->sa->dst, op->sa->spi, op->sa->proto);
+            if (sa) {
+                xdummy_remove_sa(sa);
+            }
+            break;
+        case XFRM_OP_POLICY_SET:
+            xdummy_set_policy(op->policy);
+            break;
+        case XFRM_OP_POLICY_DEL:
+            policy = xdummy_find_policy(op->policy);
+            if (policy) {
+                xdummy_remove_policy(policy);
+            }
+            break;
+        }
+    }
+    xdummy_log_write(xstrdup(what), error);
+    if (!error) {
+        if (op->sa) {
+            xdummy_tell_type(b, XFRM_EVENT_SA, op->sa->if_id);
+        } else {
+            xdummy_tell_type(b, XFRM_EVENT_POLICY, op->policy->if_id);
+        }
+    }
+    error = end(error, errorp, what);
+    free(what);
+    return error;
+}
+
+static int
+dummy_link_get(struct xfrm_backend *backend, const char *name,
+               struct xfrm_link_state *state)
+{
+    int error = begin(dummy_cast(backend), OP_LINK_GET);
+
+    if (!error) {
+        const struct dummy_link *link = xdummy_find_link(name);
+
+        if (link) {
+            *state = link->state;
+        } else {
+            error = ENODEV;
+        }
+    }
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_link_dump(struct xfrm_backend *backend, struct xfrm_link_state **linksp,
+                size_t *np)
+{
+    int error = begin(dummy_cast(backend), OP_LINK_DUMP);
+    struct xfrm_link_state *links = NULL;
+    size_t n = 0;
+
+    if (!error) {
+        const struct dummy_link *link;
+
+        links = xcalloc(ovs_list_size(&xdummy.links) + 1, sizeof *links);
+        LIST_FOR_EACH (link, node, &xdummy.links) {
+            if (link->state.is_xfrm) {
+                links[n++] = link->state;
+            }
+        }
+    }
+    *linksp = links;
+    *np = n;
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_link_create(struct xfrm_backend *backend,
+                  const struct xfrm_link_spec *spec,
+                  struct xfrm_link_state *state, char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = begin(b, OP_LINK_CREATE);
+
+    if (error) {
+        /* As ordered. */
+    } else if (!spec->name[0] || !spec->if_id) {
+        error = EINVAL;
+    } else if (xdummy_find_link(spec->name)
+               || xdummy_if_id_is_taken(spec->if_id)) {
+        error = EEXIST;
+    } else if (spec->dev[0] && !xdummy_find_link(spec->dev)) {
+        error = ENODEV;
+    } else {
+        struct dummy_link *link = xdummy_add_link(spec, "xfrm");
+
+        link->state.ours = true;
+        link->state.up = true;
+        *state = link->state;
+        xdummy_tell_link(b, link);
+    }
+    xdummy_log_write(xasprintf("link-create %s if_id=%"PRIu32"%s%s",
+                               spec->name, spec->if_id,
+                               spec->dev[0] ? " dev=" : "", spec->dev),
+                     error);
+    return end(error, errorp, spec->name);
+}
+
+static int
+dummy_link_set_if_id(struct xfrm_backend *backend, const char *name,
+                     uint32_t if_id, char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = begin(b, OP_LINK_SET_IF_ID);
+    struct dummy_link *link = xdummy_find_link(name);
+
+    if (error) {
+        /* As ordered. */
+    } else if (!link) {
+        error = ENODEV;
+    } else if (!link->state.is_xfrm || link->state.external) {
+        error = EOPNOTSUPP;
+    } else if (!if_id) {
+        error = EINVAL;
+    } else if (link->state.spec.if_id != if_id
+               && xdummy_if_id_is_taken(if_id)) {
+        error = EEXIST;
+    } else {
+        link->state.spec.if_id = if_id;
+        xdummy_tell_link(b, link);
+    }
+    xdummy_log_write(xasprintf("link-if-id %s %"PRIu32, name, if_id), error);
+    return end(error, errorp, name);
+}
+
+static int
+dummy_link_set_up(struct xfrm_backend *backend, const char *name,
+                  char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = begin(b, OP_LINK_SET_UP);
+    struct dummy_link *link = xdummy_find_link(name);
+
+    if (!error && !link) {
+        error = ENODEV;
+    }
+    if (error || !link->state.up) {
+        xdummy_log_write(xasprintf("link-up %s", name), error);
+    }
+    if (!error && !link->state.up) {
+        link->state.up = true;
+        xdummy_tell_link(b, link);
+    }
+    return end(error, errorp, name);
+}
+
+static int
+dummy_link_set_mtu(struct xfrm_backend *backend, const char *name, int mtu,
+                   char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = begin(b, OP_LINK_SET_MTU);
+    struct dummy_link *link = xdummy_find_link(name);
+
+    if (error) {
+        /* As ordered. */
+    } else if (!link) {
+        error = ENODEV;
+    } else if (mtu < 68 || mtu > 65535) {
+        error = EINVAL;
+    }
+    if (error || link->state.mtu != mtu) {
+        xdummy_log_write(xasprintf("link-mtu %s %d", name, mtu), error);
+    }
+    if (!error && link->state.mtu != mtu) {
+        link->state.mtu = mtu;
+        xdummy_tell_link(b, link);
+    }
+    return end(error, errorp, name);
+}
+
+static int
+dummy_link_delete(struct xfrm_backend *backend, const char *name,
+                  char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = begin(b, OP_LINK_DELETE);
+    struct dummy_link *link = xdummy_find_link(name);
+
+    xdummy_log_write(xasprintf("link-delete %s", name), error);
+    if (!error && link) {
+        xdummy_tell_link(b, link);
+        xdummy_remove_link(link);
+    }
+    return end(error, errorp, name);
+}
+
+static int
+dummy_routes_set(struct xfrm_backend *backend, const char *name, int ifindex,
+                 bool present, char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = begin(b, OP_ROUTES_SET);
+    struct dummy_link *link = xdummy_find_link(name);
+    bool rule = sset_contains(&xdummy.rules, name);
+    bool routes = link && link->routes;
+
+    if (!error && present
+        && (!link || link->state.ifindex != ifindex)) {
+        error = ENODEV;
+    } else if (!error && present && !link->state.up) {
+        error = ENETDOWN;
+    }
+    if (error || (present ? !rule || !routes : rule || routes)) {
+        xdummy_log_write(xasprintf("routes-%s %s", present ? "add" : "del",
+                                   name), error);
+    }
+    if (!error && present) {
+        sset_add(&xdummy.rules, name);
+        link->routes = true;
+    } else if (!error) {
+        sset_find_and_delete(&xdummy.rules, name);
+        if (link) {
+            link->routes = false;
+        }
+    }
+    return end(error, errorp, name);
+}
+
+static int
+dummy_routes_prune(struct xfrm_backend *backend, const char *const *names,
+                   size_t n)
+{
+    int error = begin(dummy_cast(backend), OP_ROUTES_PRUNE);
+
+    if (!error) {
+        struct sset keep = SSET_INITIALIZER(&keep);
+        const char **rules = sset_sort(&xdummy.rules);
+
+        for (size_t i = 0; i < n; i++) {
+            sset_add(&keep, names[i]);
+        }
+        for (size_t i = 0; rules[i]; i++) {
+            if (!sset_contains(&keep, rules[i])) {
+                struct dummy_link *link = xdummy_find_link(rules[i]);
+
+                if (link) {
+                    link->routes = false;
+                }
+                xdummy_log_write(xasprintf("routes-del %s", rules[i]), 0);
+                sset_find_and_delete(&xdummy.rules, rules[i]);
+            }
+        }
+        free(rules);
+        sset_destroy(&keep);
+    }
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_route_mtu(struct xfrm_backend *backend,
+                const struct xfrm_addr *src OVS_UNUSED,
+                const struct xfrm_addr *dst OVS_UNUSED, int *mtu)
+{
+    int error = begin(dummy_cast(backend), OP_ROUTE_MTU);
+
+    *mtu = error ? 0 : xdummy.route_mtu;
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_event_recv(struct xfrm_backend *backend, struct xfrm_event *event)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    int error = EAGAIN;
+
+    /* Before the look at the queue, so that event_wait() misses nothing. */
+    b->last_seq = seq_read(b->seq);
+
+    xdummy_lock();
+    if (b->n_events) {
+        struct dummy_event *e = CONTAINER_OF(ovs_list_pop_front(&b->events),
+                                             struct dummy_event, node);
+
+        b->n_events--;
+        *event = e->event;
+        free(e);
+        error = 0;
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+static void
+dummy_event_wait(struct xfrm_backend *backend)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    bool pending;
+
+    xdummy_lock();
+    pending = b->n_events > 0;
+    ovs_mutex_unlock(&xdummy_mutex);
+    if (pending) {
+        poll_immediate_wake();
+    } else {
+        seq_wait(b->seq, b->last_seq);
+    }
+}
+
+static int
+dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
+               size_t *np)
+{
+    int error = begin(dummy_cast(backend), OP_COUNTERS);
+
+    *countersp = NULL;
+    *np = 0;
+    if (!error) {
+        *np = XDUMMY_N_COUNTERS;
+        *countersp = xcalloc(*np, sizeof **countersp);
+        for (size_t i = 0; i < *np; i++) {
+            (*countersp)[i].name = xdummy_counter_names[i];
+            (*countersp)[i].value = xdummy.counters[i];
+        }
+    }
+    return end(error, NULL, NULL);
+}
+
+const struct xfrm_backend_class xfrm_backend_dummy = {
+    .name = "dummy",
+    .open = dummy_open,
+    .close = dummy_close,
+    .dump_sas = dummy_dump_sas,
+    .dump_policies = dummy_dump_policies,
+    .apply = dummy_apply,
+    .link_get = dummy_link_get,
+    .link_dump = dummy_link_dump,
+    .link_create = dummy_link_create,
+    .link_set_if_id = dummy_link_set_if_id,
+    .link_set_up = dummy_link_set_up,
+    .link_set_mtu = dummy_link_set_mtu,
+    .link_delete = dummy_link_delete,
+    .routes_set = dummy_routes_set,
+    .routes_prune = dummy_routes_prune,
+    .route_mtu = dummy_route_mtu,
+    .event_recv = dummy_event_recv,
+    .event_wait = dummy_event_wait,
+    .counters = dummy_counters,
+};

@@ -1,0 +1,782 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The dummy datapath without its handles: the table, the events, the log, and
+ * the strings for tests to pull.
+ *
+ * What happens here happens behind the engine's back, as far as the engine
+ * can tell.  See xfrm-dummy.h; xfrm-backend-dummy.c stands beside. */
+
+#include <config.h>
+
+#include "xfrm-dummy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "seq.h"
+#include "svec.h"
+#include "timeval.h"
+#include "util.h"
+#include "xfrm-dummy-table.h"
+
+#define DUMMY_PACKET_LEN 100            /* Bytes. */
+#define DUMMY_MAX_EVENTS 4096           /* More are lost, as in a socket. */
+#define DUMMY_MAX_LOG 1000000           /* Lines. */
+
+static const char *const op_names[N_OPS] = {
+#define DUMMY_OP(ENUM, NAME) NAME,
+    DUMMY_OPS
+#undef DUMMY_OP
+};
+
+const char *const xdummy_counter_names[XDUMMY_N_COUNTERS] = {
+    "XfrmInError", "XfrmInNoStates", "XfrmInStateProtoError",
+    "XfrmInStateSeqError", "XfrmInTmplMismatch", "XfrmInNoPols",
+    "XfrmInPolBlock", "XfrmOutError", "XfrmOutNoStates",
+    "XfrmOutStateSeqError", "XfrmOutPolBlock",
+};
+
+struct ovs_mutex xdummy_mutex = OVS_MUTEX_INITIALIZER;
+struct xdummy xdummy;
+
+/* The xdummy. */
+
+static uint32_t
+hash_sa(const struct xfrm_addr *dst, uint32_t spi, uint8_t proto)
+{
+    return hash_2words(hash_bytes(dst, sizeof *dst, proto), spi);
+}
+
+struct dummy_sa *
+xdummy_find_sa(const struct xfrm_addr *dst, uint32_t spi, uint8_t proto)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_sa *sa;
+
+    HMAP_FOR_EACH_WITH_HASH (sa, node, hash_sa(dst, spi, proto), &xdummy.sas) {
+        if (sa->state.spec.spi == spi && sa->state.spec.proto == proto
+            && xfrm_addr_equals(&sa->state.spec.dst, dst)) {
+            return sa;
+        }
+    }
+    return NULL;
+}
+
+void
+xdummy_insert_sa(struct dummy_sa *sa) OVS_REQUIRES(xdummy_mutex)
+{
+    sa->state.added = time_wall();
+    sa->state.valid = true;
+    hmap_insert(&xdummy.sas, &sa->node,
+                hash_sa(&sa->state.spec.dst, sa->state.spec.spi,
+                        sa->state.spec.proto));
+}
+
+void
+xdummy_remove_sa(struct dummy_sa *sa) OVS_REQUIRES(xdummy_mutex)
+{
+    hmap_remove(&xdummy.sas, &sa->node);
+    xfrm_sa_spec_destroy(&sa->state.spec);
+    free(sa);
+}
+
+struct dummy_policy *
+xdummy_find_policy(const struct xfrm_policy_spec *spec)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_policy *policy;
+
+    HMAP_FOR_EACH_WITH_HASH (policy, node, xfrm_policy_spec_hash_id(spec),
+                             &xdummy.policies) {
+        if (xfrm_policy_spec_same_id(&policy->spec, spec)) {
+            return policy;
+        }
+    }
+    return NULL;
+}
+
+void
+xdummy_set_policy(const struct xfrm_policy_spec *spec)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_policy *policy = xdummy_find_policy(spec);
+
+    if (!policy) {
+        policy = xzalloc(sizeof *policy);
+        hmap_insert(&xdummy.policies, &policy->node,
+                    xfrm_policy_spec_hash_id(spec));
+    }
+    policy->spec = *spec;
+}
+
+void
+xdummy_remove_policy(struct dummy_policy *policy) OVS_REQUIRES(xdummy_mutex)
+{
+    hmap_remove(&xdummy.policies, &policy->node);
+    free(policy);
+}
+
+struct dummy_link *
+xdummy_find_link(const char *name) OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_link *link;
+
+    LIST_FOR_EACH (link, node, &xdummy.links) {
+        if (!strcmp(link->state.spec.name, name)) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+bool
+xdummy_if_id_is_taken(uint32_t if_id) OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_link *link;
+
+    LIST_FOR_EACH (link, node, &xdummy.links) {
+        if (link->state.is_xfrm && link->state.spec.if_id == if_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct dummy_link *
+xdummy_add_link(const struct xfrm_link_spec *spec, const char *kind)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_link *link = xzalloc(sizeof *link);
+
+    link->state.spec = *spec;
+    link->state.ifindex = ++xdummy.next_ifindex;
+    link->state.is_xfrm = !strcmp(kind, "xfrm");
+    link->state.external = link->state.is_xfrm && !spec->if_id;
+    link->state.mtu = 1500;
+    link->kind = xstrdup(kind);
+    ovs_list_push_back(&xdummy.links, &link->node);
+    return link;
+}
+
+void
+xdummy_remove_link(struct dummy_link *link) OVS_REQUIRES(xdummy_mutex)
+{
+    ovs_list_remove(&link->node);
+    free(link->kind);
+    free(link);
+}
+
+static void
+flush_objects(void) OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_policy *policy;
+    struct dummy_sa *sa;
+
+    HMAP_FOR_EACH_SAFE (sa, node, &xdummy.sas) {
+        xdummy_remove_sa(sa);
+    }
+    HMAP_FOR_EACH_SAFE (policy, node, &xdummy.policies) {
+        xdummy_remove_policy(policy);
+    }
+}
+
+static void
+set_first_state(void) OVS_REQUIRES(xdummy_mutex)
+{
+    struct xfrm_link_spec lo;
+
+    memset(&lo, 0, sizeof lo);
+    ovs_strlcpy(lo.name, "lo", sizeof lo.name);
+    xdummy.next_ifindex = 0;
+    xdummy_add_link(&lo, "loopback")->state.up = true;
+
+    memset(&xdummy.caps, 0, sizeof xdummy.caps);
+    ovs_strlcpy(xdummy.caps.datapath, "dummy", sizeof xdummy.caps.datapath);
+    xdummy.caps.enforces_inbound = true;
+    xdummy.caps.sends_transport = true;
+    xdummy.caps.needs_routes = true;
+    xdummy.route_mtu = 1500;
+    xdummy.delay = 0;
+    memset(xdummy.counters, 0, sizeof xdummy.counters);
+    memset(xdummy.failures, 0, sizeof xdummy.failures);
+}
+
+void
+xdummy_lock(void) OVS_ACQUIRES(xdummy_mutex)
+{
+    static bool initialized;            /* Protected by 'xdummy_mutex'. */
+
+    ovs_mutex_lock(&xdummy_mutex);
+    if (!initialized) {
+        initialized = true;
+        hmap_init(&xdummy.sas);
+        hmap_init(&xdummy.policies);
+        ovs_list_init(&xdummy.links);
+        sset_init(&xdummy.rules);
+        ovs_list_init(&xdummy.handles);
+        ds_init(&xdummy.log);
+        set_first_state();
+    }
+}
+
+/* Log and events. */
+
+/* One write, 'error' being its outcome.  Takes over 'text'. */
+void
+xdummy_log_write(char *text, int error) OVS_REQUIRES(xdummy_mutex)
+{
+    if (xdummy.n_log < DUMMY_MAX_LOG) {
+        ds_put_cstr(&xdummy.log, text);
+        if (error) {
+            ds_put_format(&xdummy.log, " failed: %s", ovs_strerror(error));
+        }
+        ds_put_char(&xdummy.log, '\n');
+        xdummy.n_log++;
+    }
+    free(text);
+}
+
+static void
+queue_event(struct dummy_backend *b, const struct xfrm_event *event)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_event *e;
+
+    if (b->n_events > DUMMY_MAX_EVENTS) {
+        return;                         /* An OVERRUN is the last of them. */
+    }
+    e = xmalloc(sizeof *e);
+    e->event = *event;
+    if (b->n_events == DUMMY_MAX_EVENTS) {
+        memset(&e->event, 0, sizeof e->event);
+        e->event.type = XFRM_EVENT_OVERRUN;
+    }
+    ovs_list_push_back(&b->events, &e->node);
+    b->n_events++;
+    seq_change(b->seq);
+}
+
+/* Tells all handles but 'self'. */
+void
+xdummy_tell(const struct dummy_backend *self, const struct xfrm_event *event)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_backend *b;
+
+    LIST_FOR_EACH (b, node, &xdummy.handles) {
+        if (b->hears && b != self) {
+            queue_event(b, event);
+        }
+    }
+}
+
+void
+xdummy_tell_type(const struct dummy_backend *self, enum xfrm_event_type type,
+          uint32_t if_id) OVS_REQUIRES(xdummy_mutex)
+{
+    struct xfrm_event event;
+
+    memset(&event, 0, sizeof event);
+    event.type = type;
+    event.if_id = if_id;
+    xdummy_tell(self, &event);
+}
+
+void
+xdummy_tell_link(const struct dummy_backend *self,
+                 const struct dummy_link *link)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct xfrm_event event;
+
+    memset(&event, 0, sizeof event);
+    event.type = XFRM_EVENT_LINK;
+    event.ifindex = link->state.ifindex;
+    ovs_strlcpy(event.name, link->state.spec.name, sizeof event.name);
+    xdummy_tell(self, &event);
+}
+
+static void
+tell_expire(const struct xfrm_sa_spec *sa, bool hard)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct xfrm_event event;
+
+    memset(&event, 0, sizeof event);
+    event.type = XFRM_EVENT_EXPIRE;
+    event.if_id = sa->if_id;
+    event.hard = hard;
+    event.dst = sa->dst;
+    event.spi = sa->spi;
+    event.proto = sa->proto;
+    xdummy_tell(NULL, &event);
+}
+
+/* Strings to pull. */
+
+void
+xfrm_dummy_reset(void)
+{
+    struct dummy_link *link;
+
+    xdummy_lock();
+    flush_objects();
+    LIST_FOR_EACH_SAFE (link, node, &xdummy.links) {
+        xdummy_remove_link(link);
+    }
+    sset_clear(&xdummy.rules);
+    ds_clear(&xdummy.log);
+    xdummy.n_log = 0;
+    set_first_state();
+    xdummy_tell_type(NULL, XFRM_EVENT_OVERRUN, 0);
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+bool
+xfrm_dummy_fail(const char *op, int error, unsigned int count)
+{
+    for (size_t i = 0; i < N_OPS; i++) {
+        if (!strcmp(op, op_names[i])) {
+            xdummy_lock();
+            xdummy.failures[i].error = error;
+            xdummy.failures[i].count = error ? count : 0;
+            ovs_mutex_unlock(&xdummy_mutex);
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+xfrm_dummy_set_delay(unsigned int ms)
+{
+    xdummy_lock();
+    xdummy.delay = ms;
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+static void
+show_sa(const struct dummy_sa *sa, struct ds *s)
+{
+    const struct xfrm_sa_spec *spec = &sa->state.spec;
+
+    /* 'if_id' and so on first, since the lines are sorted as text. */
+    ds_put_format(s, "sa if_id=%"PRIu32" ", spec->if_id);
+    xfrm_addr_format(&spec->src, s);
+    ds_put_cstr(s, " -> ");
+    xfrm_addr_format(&spec->dst, s);
+    ds_put_format(s, " spi=0x%08"PRIx32" %s %s reqid=%"PRIu32,
+                  spec->spi, xfrm_mode_name(spec->mode),
+                  spec->algo ? spec->algo->name : "foreign", spec->reqid);
+    if (spec->encap.sport || spec->encap.dport) {
+        ds_put_format(s, " encap=%"PRIu16":%"PRIu16,
+                      spec->encap.sport, spec->encap.dport);
+    }
+    if (!xfrm_sel_is_any(&spec->sel)) {
+        ds_put_cstr(s, " sel ");
+        xfrm_sel_format(&spec->sel, s);
+    }
+    ds_put_format(s, " offload=%s oseq=%"PRIu64" seq=%"PRIu64
+                  " packets=%"PRIu64, xfrm_offload_name(spec->offload),
+                  sa->state.oseq, sa->state.seq, sa->state.packets);
+}
+
+static void
+show_policy(const struct xfrm_policy_spec *policy, struct ds *s)
+{
+    ds_put_format(s, "policy if_id=%"PRIu32" %s ", policy->if_id,
+                  xfrm_dir_name(policy->dir));
+    xfrm_sel_format(&policy->sel, s);
+    ds_put_format(s, " priority=%"PRIu32" %s", policy->priority,
+                  xfrm_action_name(policy->action));
+    for (size_t i = 0; i < policy->n_templates; i++) {
+        const struct xfrm_template *t = &policy->templates[i];
+
+        ds_put_cstr(s, " tmpl ");
+        xfrm_addr_format(&t->src, s);
+        ds_put_cstr(s, " -> ");
+        xfrm_addr_format(&t->dst, s);
+        ds_put_format(s, " %s reqid=%"PRIu32, xfrm_mode_name(t->mode),
+                      t->reqid);
+    }
+}
+
+static void
+show_link(const struct dummy_link *link, struct ds *s)
+{
+    const struct xfrm_link_state *state = &link->state;
+
+    ds_put_format(s, "link %s ifindex=%d kind=%s", state->spec.name,
+                  state->ifindex, link->kind);
+    if (state->is_xfrm) {
+        ds_put_format(s, " if_id=%"PRIu32, state->spec.if_id);
+    }
+    if (state->spec.dev[0]) {
+        ds_put_format(s, " dev=%s", state->spec.dev);
+    }
+    ds_put_format(s, " mtu=%d %s%s%s", state->mtu,
+                  state->up ? "up" : "down", state->ours ? " ours" : "",
+                  link->routes ? " routes" : "");
+}
+
+void
+xfrm_dummy_show(struct ds *out)
+{
+    const struct dummy_policy *policy;
+    struct svec lines = SVEC_EMPTY_INITIALIZER;
+    const struct dummy_link *link;
+    const struct dummy_sa *sa;
+    const char *rule;
+    const char *line;
+    size_t i;
+
+    xdummy_lock();
+    HMAP_FOR_EACH (sa, node, &xdummy.sas) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        show_sa(sa, &s);
+        svec_add_nocopy(&lines, ds_steal_cstr(&s));
+    }
+    HMAP_FOR_EACH (policy, node, &xdummy.policies) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        show_policy(&policy->spec, &s);
+        svec_add_nocopy(&lines, ds_steal_cstr(&s));
+    }
+    LIST_FOR_EACH (link, node, &xdummy.links) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        show_link(link, &s);
+        svec_add_nocopy(&lines, ds_steal_cstr(&s));
+    }
+    SSET_FOR_EACH (rule, &xdummy.rules) {
+        svec_add_nocopy(&lines, xasprintf("rule oif %s", rule));
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+
+    svec_sort(&lines);
+    SVEC_FOR_EACH (i, line, &lines) {
+        ds_put_format(out, "%s\n", line);
+    }
+    svec_destroy(&lines);
+}
+
+void
+xfrm_dummy_log(struct ds *out, bool clear)
+{
+    xdummy_lock();
+    if (out) {
+        ds_put_buffer(out, ds_cstr(&xdummy.log), xdummy.log.length);
+    }
+    if (clear) {
+        ds_clear(&xdummy.log);
+        xdummy.n_log = 0;
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+unsigned int
+xfrm_dummy_n_writes(void)
+{
+    unsigned int n;
+
+    xdummy_lock();
+    n = xdummy.n_log;
+    ovs_mutex_unlock(&xdummy_mutex);
+    return n;
+}
+
+int
+xfrm_dummy_sa_add(uint32_t if_id, const struct xfrm_addr *src,
+                  const struct xfrm_addr *dst, uint32_t spi)
+{
+    int error = 0;
+
+    xdummy_lock();
+    if (xdummy_find_sa(dst, spi, IPPROTO_ESP)) {
+        error = EEXIST;
+    } else {
+        struct dummy_sa *sa = xzalloc(sizeof *sa);
+
+        sa->state.spec.if_id = if_id;
+        sa->state.spec.spi = spi;
+        sa->state.spec.proto = IPPROTO_ESP;
+        sa->state.spec.src = *src;
+        sa->state.spec.dst = *dst;
+        sa->state.spec.dir = XFRM_DIR_OUT;
+        xdummy_insert_sa(sa);
+        xdummy_tell_type(NULL, XFRM_EVENT_SA, if_id);
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+int
+xfrm_dummy_sa_del(const struct xfrm_addr *dst, uint32_t spi)
+{
+    struct dummy_sa *sa;
+    int error = 0;
+
+    xdummy_lock();
+    sa = xdummy_find_sa(dst, spi, IPPROTO_ESP);
+    if (sa) {
+        uint32_t if_id = sa->state.spec.if_id;
+
+        xdummy_remove_sa(sa);
+        xdummy_tell_type(NULL, XFRM_EVENT_SA, if_id);
+    } else {
+        error = ESRCH;
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+void
+xfrm_dummy_policy_set(const struct xfrm_policy_spec *spec)
+{
+    xdummy_lock();
+    xdummy_set_policy(spec);
+    xdummy_tell_type(NULL, XFRM_EVENT_POLICY, spec->if_id);
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+int
+xfrm_dummy_policy_del(uint32_t if_id, enum xfrm_dir dir)
+{
+    struct dummy_policy *policy;
+    int error = ENOENT;
+
+    xdummy_lock();
+    HMAP_FOR_EACH_SAFE (policy, node, &xdummy.policies) {
+        if (policy->spec.if_id == if_id && policy->spec.dir == dir) {
+            xdummy_remove_policy(policy);
+            error = 0;
+        }
+    }
+    if (!error) {
+        xdummy_tell_type(NULL, XFRM_EVENT_POLICY, if_id);
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+void
+xfrm_dummy_flush(void)
+{
+    xdummy_lock();
+    flush_objects();
+    xdummy_tell_type(NULL, XFRM_EVENT_SA, 0);
+    xdummy_tell_type(NULL, XFRM_EVENT_POLICY, 0);
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+int
+xfrm_dummy_expire(uint32_t spi, bool hard)
+{
+    struct dummy_sa *sa;
+    int error = ESRCH;
+
+    xdummy_lock();
+    HMAP_FOR_EACH_SAFE (sa, node, &xdummy.sas) {
+        if (sa->state.spec.spi == spi) {
+            tell_expire(&sa->state.spec, hard);
+            if (hard) {
+                xdummy_remove_sa(sa);
+            }
+            error = 0;
+        }
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+void
+xfrm_dummy_overrun(void)
+{
+    xdummy_lock();
+    xdummy_tell_type(NULL, XFRM_EVENT_OVERRUN, 0);
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+static bool
+is_past(uint64_t used, uint64_t limit)
+{
+    return limit && used >= limit;
+}
+
+int
+xfrm_dummy_traffic(const char *name, uint64_t n)
+{
+    const struct dummy_link *link;
+    struct dummy_sa *sa;
+    int error = 0;
+
+    xdummy_lock();
+    link = xdummy_find_link(name);
+    if (!link || !link->state.is_xfrm) {
+        error = ENODEV;
+    } else {
+        HMAP_FOR_EACH_SAFE (sa, node, &xdummy.sas) {
+            struct xfrm_sa_state *state = &sa->state;
+            const struct xfrm_lifetime *life = &state->spec.lifetime;
+            uint64_t *seq = (state->spec.dir == XFRM_DIR_IN
+                             ? &state->seq : &state->oseq);
+            uint64_t limit = state->spec.esn ? UINT64_MAX : UINT32_MAX;
+            uint64_t passed = MIN(n, limit - *seq);
+
+            if (state->spec.if_id != link->state.spec.if_id) {
+                continue;
+            }
+            *seq += passed;
+            state->packets += passed;
+            state->bytes += passed * DUMMY_PACKET_LEN;
+            state->used = time_wall();
+            if (is_past(state->packets, life->hard_packets)
+                || is_past(state->bytes, life->hard_bytes)) {
+                tell_expire(&state->spec, true);
+                xdummy_remove_sa(sa);
+            } else if (!sa->soft_told
+                       && (is_past(state->packets, life->soft_packets)
+                           || is_past(state->bytes, life->soft_bytes))) {
+                sa->soft_told = true;
+                tell_expire(&state->spec, false);
+            }
+        }
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+int
+xfrm_dummy_link_add(const char *name, const char *kind, uint32_t if_id)
+{
+    struct xfrm_link_spec spec;
+    int error = 0;
+
+    if (!name[0] || strlen(name) >= sizeof spec.name) {
+        return EINVAL;
+    }
+    memset(&spec, 0, sizeof spec);
+    ovs_strlcpy(spec.name, name, sizeof spec.name);
+    spec.if_id = if_id;
+
+    xdummy_lock();
+    if (xdummy_find_link(name)
+        || (!strcmp(kind, "xfrm") && xdummy_if_id_is_taken(if_id))) {
+        error = EEXIST;
+    } else {
+        struct dummy_link *link = xdummy_add_link(&spec, kind);
+
+        link->state.up = true;
+        xdummy_tell_link(NULL, link);
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+int
+xfrm_dummy_link_del(const char *name)
+{
+    struct dummy_link *link;
+    int error = 0;
+
+    xdummy_lock();
+    link = xdummy_find_link(name);
+    if (link) {
+        xdummy_tell_link(NULL, link);
+        xdummy_remove_link(link);
+    } else {
+        error = ENODEV;
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+int
+xfrm_dummy_link_set_up(const char *name, bool up)
+{
+    struct dummy_link *link;
+    int error = 0;
+
+    xdummy_lock();
+    link = xdummy_find_link(name);
+    if (link) {
+        link->state.up = up;
+        if (!up && link->routes) {
+            link->routes = false;
+            xdummy_tell_type(NULL, XFRM_EVENT_ROUTE, 0);
+        }
+        xdummy_tell_link(NULL, link);
+    } else {
+        error = ENODEV;
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+int
+xfrm_dummy_link_set_offload(const char *name, enum xfrm_offload offload)
+{
+    struct dummy_link *link;
+    int error = 0;
+
+    xdummy_lock();
+    link = xdummy_find_link(name);
+    if (link) {
+        link->offload = offload;
+    } else {
+        error = ENODEV;
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return error;
+}
+
+bool
+xfrm_dummy_set_cap(const char *which, bool on)
+{
+    bool known = true;
+
+    xdummy_lock();
+    if (!strcmp(which, "transport")) {
+        xdummy.caps.sends_transport = on;
+    } else if (!strcmp(which, "routes")) {
+        xdummy.caps.needs_routes = on;
+    } else if (!strcmp(which, "inbound")) {
+        xdummy.caps.enforces_inbound = on;
+    } else {
+        known = false;
+    }
+    if (known) {
+        xdummy_tell_type(NULL, XFRM_EVENT_OVERRUN, 0);
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return known;
+}
+
+void
+xfrm_dummy_set_route_mtu(int mtu)
+{
+    xdummy_lock();
+    xdummy.route_mtu = mtu;
+    xdummy_tell_type(NULL, XFRM_EVENT_ROUTE, 0);
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+bool
+xfrm_dummy_set_counter(const char *name, uint64_t value)
+{
+    bool known = false;
+
+    xdummy_lock();
+    for (size_t i = 0; i < XDUMMY_N_COUNTERS; i++) {
+        if (!strcmp(name, xdummy_counter_names[i])) {
+            xdummy.counters[i] = value;
+            known = true;
+        }
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return known;
+}
