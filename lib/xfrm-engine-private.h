@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_ENGINE_PRIVATE_H
+#define XFRM_ENGINE_PRIVATE_H 1
+
+/* What the engine's two threads share: the registry of ports.
+ *
+ * xfrm-engine.c has the functions of the main thread, xfrm-engine-thread.c the
+ * thread.  'mutex' guards everything here but 'port' in an entry, and is never
+ * held while the datapath, a file or the disk is waited for.
+ *
+ * Only the thread frees entries, so that it may use them all through one of
+ * its passes; what the main thread forgets goes to the graveyard. */
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "ovs-thread.h"
+#include "svec.h"
+#include "xfrm-engine.h"
+
+struct xfrm_port;
+
+struct xfrm_entry {
+    struct hmap_node node;      /* In 'registry', by name. */
+    struct ovs_list list_node;  /* In 'entries' or 'graveyard'. */
+    char *name;
+
+    struct xfrm_port_config config;
+    uint64_t gen;               /* Changes with 'config'. */
+    bool removing;              /* The main thread wants it gone. */
+    bool removal_begun;         /* The datapath may have changed already. */
+    bool kick;                  /* Compare at once. */
+    struct xfrm_port_status status;     /* Without options and link. */
+    bool settled;               /* 'status' is about 'gen'. */
+    uint64_t change;            /* Changes with what can be seen. */
+
+    /* Only used by the thread. */
+    struct xfrm_port *port;
+};
+
+struct xfrm_shared {
+    struct ovs_mutex mutex;
+
+    struct hmap registry OVS_GUARDED;   /* Contains "struct xfrm_entry"s. */
+    struct ovs_list entries OVS_GUARDED;    /* The same, oldest first. */
+    struct ovs_list graveyard OVS_GUARDED;  /* Those to be freed. */
+    uint64_t last_gen OVS_GUARDED;
+
+    uint64_t ticket_given OVS_GUARDED;
+    uint64_t ticket_done OVS_GUARDED;
+
+    bool prune_wanted OVS_GUARDED;
+    struct svec prune_names OVS_GUARDED;
+
+    struct xfrm_capabilities caps OVS_GUARDED;
+    struct xfrm_counter *counters OVS_GUARDED;
+    size_t n_counters OVS_GUARDED;
+
+    bool started_up OVS_GUARDED;    /* The first open was tried. */
+    bool stopping OVS_GUARDED;
+
+    /* Signalled when an entry is gone and when the thread has started up. */
+    pthread_cond_t cond;
+
+    struct seq *status_seq;     /* Changes for observers. */
+    struct seq *wake_seq;       /* Changes to wake the thread. */
+};
+extern struct xfrm_shared xfrm_shared;
+
+struct xfrm_entry *xfrm_entry_find(const char *name)
+    OVS_REQUIRES(xfrm_shared.mutex);
+void xfrm_entry_bury(struct xfrm_entry *)
+    OVS_REQUIRES(xfrm_shared.mutex);
+void xfrm_entries_empty_graveyard(void)
+    OVS_EXCLUDED(xfrm_shared.mutex);
+
+/* The thread.  The argument, from xfrm_engine_thread_args(), is its own. */
+void *xfrm_engine_thread_args(const struct xfrm_backend_class *,
+                              const char *nonce_path);
+void *xfrm_engine_thread(void *args);
+
+#endif /* xfrm-engine-private.h */

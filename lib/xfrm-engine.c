@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The engine's functions for the main thread, and the registry.  See
+ * xfrm-engine.h for what it is for; xfrm-engine-thread.c does the work.
+ * Below netdev-xfrm. */
+
+#include <config.h>
+
+#include "xfrm-engine-private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hash.h"
+#include "openvswitch/vlog.h"
+#include "seq.h"
+#include "timeval.h"
+#include "util.h"
+#include "xfrm-port.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrm_engine);
+
+/* The main thread waits no longer than this for a removal, in ms. */
+#define SETTLE_TIMEOUT 3000
+
+struct xfrm_shared xfrm_shared = {
+    .mutex = OVS_MUTEX_INITIALIZER,
+    .registry = HMAP_INITIALIZER(&xfrm_shared.registry),
+    .entries = OVS_LIST_INITIALIZER(&xfrm_shared.entries),
+    .graveyard = OVS_LIST_INITIALIZER(&xfrm_shared.graveyard),
+    .prune_names = SVEC_EMPTY_INITIALIZER,
+    .cond = PTHREAD_COND_INITIALIZER,
+};
+
+/* Main thread only. */
+static bool running;
+static pthread_t thread_id;
+
+static void
+engine_init(void)
+{
+    if (!xfrm_shared.status_seq) {
+        xfrm_shared.status_seq = seq_create();
+        xfrm_shared.wake_seq = seq_create();
+    }
+}
+
+/* The registry. */
+
+struct xfrm_entry *
+xfrm_entry_find(const char *name)
+    OVS_REQUIRES(xfrm_shared.mutex)
+{
+    struct xfrm_entry *entry;
+
+    HMAP_FOR_EACH_WITH_HASH (entry, node, hash_string(name, 0),
+                             &xfrm_shared.registry) {
+        if (!strcmp(entry->name, name)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+void
+xfrm_entry_bury(struct xfrm_entry *entry)
+    OVS_REQUIRES(xfrm_shared.mutex)
+{
+    hmap_remove(&xfrm_shared.registry, &entry->node);
+    ovs_list_remove(&entry->list_node);
+    ovs_list_push_back(&xfrm_shared.graveyard, &entry->list_node);
+    xpthread_cond_broadcast(&xfrm_shared.cond);
+}
+
+/* Frees what the main thread has forgotten.  Called by the thread, or when
+ * there is none. */
+void
+xfrm_entries_empty_graveyard(void)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    struct ovs_list dead = OVS_LIST_INITIALIZER(&dead);
+    struct xfrm_entry *entry;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    ovs_list_push_back_all(&dead, &xfrm_shared.graveyard);
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+
+    LIST_FOR_EACH_SAFE (entry, list_node, &dead) {
+        ovs_list_remove(&entry->list_node);
+        xfrm_port_destroy(entry->port);
+        xfrm_port_config_destroy(&entry->config);
+        xfrm_port_status_destroy(&entry->status);
+        free(entry->name);
+        free(entry);
+    }
+}
+
+/* Functions of the main thread. */
+
+/* Starts the engine on datapath 'class', with the state of counter-mode keys
+ * in file 'nonce_path'.  A datapath or a file that can't be opened does not
+ * make this fail: the ports say so in their status, and it is tried again. */
+int
+xfrm_engine_start(const struct xfrm_backend_class *class,
+                  const char *nonce_path, char **errorp)
+{
+    *errorp = NULL;
+    if (running) {
+        *errorp = xstrdup("the xfrm engine is running already");
+        return EALREADY;
+    }
+    engine_init();
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_shared.stopping = xfrm_shared.started_up = false;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    running = true;
+    thread_id = ovs_thread_create(
+        "xfrm", xfrm_engine_thread,
+        xfrm_engine_thread_args(class, nonce_path));
+
+    /* So that capabilities are known from the beginning. */
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    while (!xfrm_shared.started_up) {
+        ovs_mutex_cond_wait(&xfrm_shared.cond, &xfrm_shared.mutex);
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return 0;
+}
+
+void
+xfrm_engine_stop(void)
+{
+    if (!running) {
+        return;
+    }
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_shared.stopping = true;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.wake_seq);
+    xpthread_join(thread_id, NULL);
+    running = false;
+
+    xfrm_engine_forget_all();
+    xfrm_entries_empty_graveyard();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    free(xfrm_shared.counters);
+    xfrm_shared.counters = NULL;
+    xfrm_shared.n_counters = 0;
+    xfrm_shared.ticket_done = xfrm_shared.ticket_given;
+    xfrm_shared.prune_wanted = false;
+    svec_destroy(&xfrm_shared.prune_names);
+    svec_init(&xfrm_shared.prune_names);
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
+void
+xfrm_engine_set_port(const struct xfrm_port_config *config)
+{
+    const char *name = config->link.name;
+    struct xfrm_entry *entry;
+    bool changed = true;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    entry = xfrm_entry_find(name);
+    if (!entry) {
+        entry = xzalloc(sizeof *entry);
+        entry->name = xstrdup(name);
+        xfrm_options_init(&entry->config.options);
+        xfrm_options_init(&entry->status.options);
+        entry->status.state = XFRM_PORT_NO_SA;
+        hmap_insert(&xfrm_shared.registry, &entry->node, hash_string(name, 0));
+        ovs_list_push_back(&xfrm_shared.entries, &entry->list_node);
+    } else if (!entry->removing
+               && xfrm_port_config_equals(&entry->config, config)) {
+        changed = false;
+    } else if (entry->removing && !entry->removal_begun
+               && xfrm_port_config_equals(&entry->config, config)) {
+        /* It goes and comes in the same breath: nothing happened. */
+        entry->removing = changed = false;
+        seq_change(xfrm_shared.status_seq);
+    }
+    if (changed) {
+        entry->removing = false;
+        xfrm_port_config_destroy(&entry->config);
+        xfrm_port_config_clone(&entry->config, config);
+        entry->gen = ++xfrm_shared.last_gen;
+        entry->settled = false;
+        entry->change++;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+
+    if (changed) {
+        seq_change(xfrm_shared.status_seq);
+        seq_change(xfrm_shared.wake_seq);
+    }
+}
+
+void
+xfrm_engine_remove_port(const char *name)
+{
+    struct xfrm_entry *entry;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    entry = xfrm_entry_find(name);
+    if (entry && !entry->removing) {
+        entry->removing = true;
+        entry->removal_begun = false;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    if (entry) {
+        seq_change(xfrm_shared.status_seq);
+        seq_change(xfrm_shared.wake_seq);
+    }
+}
+
+void
+xfrm_engine_forget_all(void)
+{
+    struct xfrm_entry *entry;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH_SAFE (entry, list_node, &xfrm_shared.entries) {
+        xfrm_entry_bury(entry);
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.status_seq);
+    seq_change(xfrm_shared.wake_seq);
+}
+
+/* Waits for 'cond' until 'deadline' at most.  Returns false if that has
+ * passed. */
+static bool
+wait_until(long long int deadline)
+    OVS_REQUIRES(xfrm_shared.mutex)
+{
+    long long int left = deadline - time_msec();
+    struct timespec ts;
+
+    if (left <= 0) {
+        return false;
+    }
+    clock_gettime(CLOCK_REALTIME, &ts);
+    ts.tv_sec += left / 1000;
+    ts.tv_nsec += left % 1000 * 1000000;
+    if (ts.tv_nsec >= 1000000000) {
+        ts.tv_nsec -= 1000000000;
+        ts.tv_sec++;
+    }
+    pthread_cond_timedwait(&xfrm_shared.cond, &xfrm_shared.mutex.lock, &ts);
+    return true;
+}
+
+void
+xfrm_engine_settle_removal(const char *name)
+{
+    long long int deadline = time_msec() + SETTLE_TIMEOUT;
+    struct xfrm_entry *entry;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    entry = xfrm_entry_find(name);
+    if (entry && entry->removing) {
+        if (!entry->removal_begun || !running) {
+            entry->removing = false;
+        } else {
+            entry->kick = true;
+            seq_change(xfrm_shared.wake_seq);
+            do {
+                entry = xfrm_entry_find(name);
+                if (!entry || !entry->removing) {
+                    break;
+                }
+            } while (wait_until(deadline));
+            if (entry && entry->removing) {
+                VLOG_WARN("%s: removal takes too long", name);
+            }
+        }
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
+bool
+xfrm_engine_flush_removals(long long int timeout_ms)
+{
+    long long int deadline = time_msec() + timeout_ms;
+    bool done;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    do {
+        struct xfrm_entry *entry;
+
+        done = true;
+        LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+            if (entry->removing) {
+                done = false;
+                break;
+            }
+        }
+    } while (!done && running && wait_until(deadline));
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return done;
+}
+
+/* The entry of a port that is there for the main thread. */
+static struct xfrm_entry *
+entry_visible(const char *name)
+    OVS_REQUIRES(xfrm_shared.mutex)
+{
+    struct xfrm_entry *entry = xfrm_entry_find(name);
+
+    return entry && !entry->removing ? entry : NULL;
+}
+
+bool
+xfrm_engine_get_status(const char *name, struct xfrm_port_status *status)
+{
+    const struct xfrm_entry *entry;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    entry = entry_visible(name);
+    if (entry) {
+        xfrm_port_status_clone(status, &entry->status);
+        xfrm_options_destroy(&status->options);
+        xfrm_options_clone(&status->options, &entry->config.options);
+        status->link = entry->config.link;
+        status->settled = entry->settled;
+        if (!status->caps.datapath[0]) {
+            status->caps = xfrm_shared.caps;
+        }
+        if (!status->offload) {
+            status->offload = xstrdup("no");
+        }
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return entry != NULL;
+}
+
+bool
+xfrm_engine_get_brief(const char *name, bool *can_send, int *mtu,
+                      uint64_t *change)
+{
+    const struct xfrm_entry *entry;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    entry = entry_visible(name);
+    if (entry) {
+        *can_send = entry->status.can_send;
+        *mtu = entry->status.mtu;
+        *change = entry->change;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return entry != NULL;
+}
+
+void
+xfrm_engine_get_names(struct svec *names)
+{
+    struct xfrm_entry *entry;
+
+    svec_init(names);
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+        if (!entry->removing) {
+            svec_add(names, entry->name);
+        }
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    svec_sort(names);
+}
+
+uint64_t
+xfrm_engine_reconcile(const char *name)
+{
+    struct xfrm_entry *entry;
+    uint64_t ticket;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+        if (!name || !strcmp(entry->name, name)) {
+            entry->kick = true;
+        }
+    }
+    ticket = ++xfrm_shared.ticket_given;
+    if (!running) {
+        xfrm_shared.ticket_done = ticket;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.wake_seq);
+    return ticket;
+}
+
+bool
+xfrm_engine_reached(uint64_t ticket)
+{
+    bool reached;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    reached = xfrm_shared.ticket_done >= ticket;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return reached;
+}
+
+void
+xfrm_engine_prune(const char *const *names, size_t n)
+{
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    svec_clear(&xfrm_shared.prune_names);
+    for (size_t i = 0; i < n; i++) {
+        svec_add(&xfrm_shared.prune_names, names[i]);
+    }
+    xfrm_shared.prune_wanted = true;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.wake_seq);
+}
+
+/* The caller frees '*countersp'. */
+void
+xfrm_engine_get_counters(struct xfrm_counter **countersp, size_t *n)
+{
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    *n = xfrm_shared.n_counters;
+    *countersp = (xfrm_shared.n_counters
+                  ? xmemdup(xfrm_shared.counters,
+                             xfrm_shared.n_counters
+                             * sizeof *xfrm_shared.counters)
+                  : NULL);
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
+struct seq *
+xfrm_engine_seq(void)
+{
+    engine_init();
+    return xfrm_shared.status_seq;
+}

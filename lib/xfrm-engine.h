@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_ENGINE_H
+#define XFRM_ENGINE_H 1
+
+/* The engine: desired state against the datapath's, in a thread of its own.
+ *
+ * The main thread (netdev-xfrm, xfrm-unixctl, xfrm-report) declares ports and
+ * reads their status; it never waits for the datapath.  What the two threads
+ * share is one registry behind one mutex, and one 'struct seq' that changes
+ * whenever a port's status did.  All functions here are for the main thread.
+ *
+ * Above xfrm-backend, xfrm-diff, xfrm-plan, xfrm-json, xfrm-nonce; below
+ * netdev-xfrm. */
+
+#include "xfrm-backend.h"
+#include "xfrm-options.h"
+
+/* What a port is to the engine. */
+struct xfrm_port_config {
+    struct xfrm_link_spec link; /* The device, which exists already. */
+    int ifindex;
+    bool owned;                 /* We made the device and delete it. */
+    bool adopted;               /* The device was there before this process:
+                                 * SAs that it has may carry traffic. */
+    struct xfrm_port_options options;
+};
+
+enum xfrm_port_state {
+    XFRM_PORT_UP,
+    XFRM_PORT_NO_SA,            /* No SA to send with. */
+    XFRM_PORT_NO_POLICY,        /* No policy: nothing can be sent. */
+    XFRM_PORT_EXPIRING,         /* Works, but an SA is near its end. */
+    XFRM_PORT_ERROR,
+};
+const char *xfrm_port_state_name(enum xfrm_port_state);
+
+/* A consistent picture of one port, owned by the caller. */
+struct xfrm_port_status {
+    struct xfrm_port_options options;
+    struct xfrm_link_spec link;
+    struct xfrm_capabilities caps;
+    enum xfrm_port_state state;
+    bool settled;               /* Reconciled at least once since the last
+                                 * change of the configuration. */
+    bool can_send;              /* A valid outbound SA, an out policy, and a
+                                 * datapath that sends this mode. */
+    char *error;                /* For Interface:error, or NULL. */
+    char *offload;              /* Outcome in words, e.g. "no". */
+    int mtu;                    /* Inner MTU, or 0 if unknown. */
+    size_t n_sas_in, n_sas_out; /* Valid ones. */
+    struct xfrm_sa_state *sas;  /* Without keys. */
+    size_t n_sas;
+    struct xfrm_policy_spec *policies;
+    size_t n_policies;
+    uint64_t n_reconciled;      /* Runs that compared this port. */
+    uint64_t n_writes;          /* Operations sent to the datapath. */
+    uint64_t n_drift;           /* Repairs of foreign changes. */
+};
+void xfrm_port_status_destroy(struct xfrm_port_status *);
+
+int xfrm_engine_start(const struct xfrm_backend_class *,
+                      const char *nonce_path, char **errorp);
+void xfrm_engine_stop(void);
+
+/* Declares port 'config->link.name', or changes it; takes a copy.  Only what
+ * the change touches is planned anew. */
+void xfrm_engine_set_port(const struct xfrm_port_config *);
+
+/* Takes a port away: outbound SAs, policies, inbound SAs, routes and then, if
+ * it is owned, the device.  Happens in the engine's thread. */
+void xfrm_engine_remove_port(const char *name);
+
+/* Forgets all ports and leaves the datapath as it is (for a restart). */
+void xfrm_engine_forget_all(void);
+
+/* If 'name' is being removed, waits until that is done (milliseconds), so
+ * that the caller may create the device anew. */
+void xfrm_engine_settle_removal(const char *name);
+
+/* Waits until every removal is done, 'timeout_ms' at most. */
+bool xfrm_engine_flush_removals(long long int timeout_ms);
+
+bool xfrm_engine_get_status(const char *name, struct xfrm_port_status *);
+
+/* Cheap version of the above for the fields that are read often; returns
+ * false if there is no such port. */
+bool xfrm_engine_get_brief(const char *name, bool *can_send, int *mtu,
+                           uint64_t *change);
+
+/* Names of all ports, sorted; the caller destroys 'names'. */
+struct svec;
+void xfrm_engine_get_names(struct svec *names);
+
+/* Compares port 'name' (NULL: all) with the datapath even though nothing is
+ * known to have changed.  xfrm_engine_reached() tells when it is done. */
+uint64_t xfrm_engine_reconcile(const char *name);
+bool xfrm_engine_reached(uint64_t ticket);
+
+/* Deletes devices that carry our mark but belong to none of the 'n' names,
+ * together with the SAs, policies and rules of their if_ids (what a row that
+ * vanished while no daemon ran has left behind). */
+void xfrm_engine_prune(const char *const *names, size_t n);
+
+/* Counters of the whole namespace, as of the last poll. */
+void xfrm_engine_get_counters(struct xfrm_counter **, size_t *n);
+
+/* Changes whenever any port's status, or the progress of a ticket, did. */
+struct seq *xfrm_engine_seq(void);
+
+#endif /* xfrm-engine.h */

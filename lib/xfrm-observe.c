@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One port's SAs while they are in use: how far their sequence numbers have
+ * come, when they end, what MTU they leave.  See xfrm-port.h; below
+ * xfrm-reconcile.c and the engine's thread. */
+
+#include <config.h>
+
+#include "xfrm-port.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrm_observe);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
+
+/* The caller frees the result. */
+char *
+xfrm_sa_name(enum xfrm_dir dir, uint32_t spi, const struct xfrm_addr *dst)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&s, "%s SA 0x%08"PRIx32" to ",
+                  dir == XFRM_DIR_IN ? "inbound" : "outbound", spi);
+    xfrm_addr_format(dst, &s);
+    return ds_steal_cstr(&s);
+}
+
+bool
+xfrm_port_needs_nonce(const struct xfrm_sa_spec *sa)
+{
+    return sa->dir == XFRM_DIR_OUT && sa->algo && sa->algo->counter_mode;
+}
+
+/* Tells the nonce store how far 'sa', which is in the datapath, has come. */
+int
+xfrm_port_extend(struct xfrm_port_context *ctx,
+                 const struct xfrm_fingerprint *fp, uint64_t oseq,
+                 char **errorp)
+{
+    *errorp = NULL;
+    if (!ctx->nonces) {
+        *errorp = xstrdup(ctx->nonce_error ? ctx->nonce_error
+                                           : "the nonce state file is closed");
+        return EBADF;
+    }
+    return xfrm_nonce_extend(ctx->nonces, fp, oseq, errorp);
+}
+
+void
+xfrm_port_exhaust(struct xfrm_port *port, struct xfrm_port_context *ctx,
+                  struct xfrm_memo *memo)
+{
+    if (!memo->exhausted) {
+        char *name = xfrm_sa_name(memo->dir, memo->spi, &memo->dst);
+
+        VLOG_WARN("%s: %s reached its hard lifetime", port->name, name);
+        free(name);
+        memo->exhausted = true;
+        port->in_sync = false;  /* What is missing now is no drift. */
+    }
+    if (!memo->exhaust_recorded && ctx->nonces) {
+        char *message = NULL;
+
+        if (!xfrm_nonce_exhaust(ctx->nonces, &memo->fp, &message)) {
+            memo->exhaust_recorded = true;
+        } else {
+            VLOG_WARN_RL(&rl, "%s: %s", port->name, message);
+        }
+        free(message);
+    }
+}
+
+/* The MTU inside: the worst of all SAs that may send, and of both inner
+ * families. */
+static void
+observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
+            const struct xfrm_sa_state *sas, size_t n)
+{
+    static const uint16_t families[] = { AF_INET, AF_INET6 };
+    const struct xfrm_port_options *options = &port->config.options;
+    struct xfrm_addr src, dst;
+    int outer = 0, worst = 0;
+
+    memset(&dst, 0, sizeof dst);
+    for (size_t i = 0; i < n; i++) {
+        const struct xfrm_sa_spec *sa = &sas[i].spec;
+        bool given = options->remote_ip.family != AF_UNSPEC;
+
+        if (!sas[i].valid || sa->dir != XFRM_DIR_OUT || !sa->algo) {
+            continue;
+        }
+        if (!outer || (!given && !xfrm_addr_equals(&dst, &sa->dst))) {
+            src = given ? options->local_ip : sa->src;
+            dst = given ? options->remote_ip : sa->dst;
+            if (ctx->backend->class->route_mtu(ctx->backend, &src, &dst,
+                                               &outer)) {
+                outer = 0;
+                if (given) {
+                    return;     /* No route now: the last MTU stands. */
+                }
+                continue;
+            }
+        }
+        for (size_t j = 0; j < ARRAY_SIZE(families); j++) {
+            int inner = xfrm_spec_inner_mtu(outer, dst.family, families[j],
+                                            sa->mode, sa->algo,
+                                            sa->encap.sport != 0);
+
+            if (inner > 0 && (!worst || inner < worst)) {
+                worst = inner;
+            }
+        }
+    }
+    if (worst) {
+        port->mtu = worst;
+    }
+}
+
+bool
+xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
+{
+    struct xfrm_policy_spec *policies;
+    struct xfrm_sa_state *sas;
+    size_t n_sas, n_policies;
+    bool urgent = false;
+
+    xfrm_snapshot_slice(&ctx->snapshot, port->config.options.if_id,
+                        &sas, &n_sas, &policies, &n_policies);
+    xfrm_port_set_dirs(port, ctx, sas, n_sas);
+    observe_mtu(port, ctx, sas, n_sas);
+
+    if (port->config.options.keying != XFRM_KEYING_MANAGED) {
+        return false;
+    }
+    for (size_t i = 0; i < port->n_sas; i++) {
+        const struct xfrm_sa_spec *spec = &port->sas[i];
+        struct xfrm_memo *memo = port->memos[i];
+        const struct xfrm_sa_state *sa;
+
+        if (memo->owner != port || !memo->installed) {
+            continue;
+        }
+        sa = xfrm_snapshot_find(&ctx->snapshot, &spec->dst, spec->spi,
+                                spec->proto);
+        if (!sa || sa->spec.if_id != spec->if_id) {
+            continue;
+        }
+
+        xfrm_memo_observe(memo, sa);
+        if (memo->offload.known
+            && sa->spec.offload != memo->offload.level
+            && sa->spec.offload == XFRM_OFF_NO) {
+            memo->offload.level = sa->spec.offload;
+            memo->offload.silent = memo->offload.asked != XFRM_OFF_AUTO;
+        }
+        if (xfrm_port_needs_nonce(spec)) {
+            char *message;
+
+            if (!xfrm_port_extend(ctx, &memo->fp, sa->oseq, &message)) {
+                memo->safe_until = MAX(memo->safe_until,
+                                       sa->oseq + XFRM_NONCE_STEP / 2);
+            } else {
+                VLOG_WARN_RL(&rl, "%s: %s", port->name, message);
+                if (sa->oseq >= memo->safe_until && !memo->withheld) {
+                    memo->withheld = true;
+                    urgent = true;
+                }
+            }
+            free(message);
+        }
+    }
+    return urgent;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What became of a port, in words and numbers: the status that the engine
+ * publishes.  Pure: reads the port and the snapshot, changes nothing.  See
+ * xfrm-port.h; below xfrm-engine. */
+
+#include <config.h>
+
+#include "xfrm-port.h"
+
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "timeval.h"
+#include "util.h"
+
+const char *
+xfrm_port_state_name(enum xfrm_port_state state)
+{
+    switch (state) {
+    case XFRM_PORT_UP:
+        return "up";
+    case XFRM_PORT_NO_SA:
+        return "no-sa";
+    case XFRM_PORT_NO_POLICY:
+        return "no-policy";
+    case XFRM_PORT_EXPIRING:
+        return "expiring";
+    case XFRM_PORT_ERROR:
+        return "error";
+    }
+    OVS_NOT_REACHED();
+}
+
+void
+xfrm_port_status_destroy(struct xfrm_port_status *status)
+{
+    if (status) {
+        xfrm_options_destroy(&status->options);
+        free(status->error);
+        free(status->offload);
+        xfrm_sa_states_free(status->sas, status->n_sas);
+        free(status->policies);
+        memset(status, 0, sizeof *status);
+    }
+}
+
+static struct xfrm_sa_state *
+clone_sas(const struct xfrm_sa_state *sas, size_t n)
+{
+    struct xfrm_sa_state *new = NULL;
+
+    if (n) {
+        new = xcalloc(n, sizeof *new);
+        for (size_t i = 0; i < n; i++) {
+            new[i] = sas[i];
+            xfrm_sa_spec_clone_sans_key(&new[i].spec, &sas[i].spec);
+        }
+    }
+    return new;
+}
+
+static struct xfrm_policy_spec *
+clone_policies(const struct xfrm_policy_spec *policies, size_t n)
+{
+    return n ? xmemdup(policies, n * sizeof *policies) : NULL;
+}
+
+void
+xfrm_port_status_clone(struct xfrm_port_status *dst,
+                       const struct xfrm_port_status *src)
+{
+    *dst = *src;
+    xfrm_options_clone(&dst->options, &src->options);
+    dst->error = nullable_xstrdup(src->error);
+    dst->offload = nullable_xstrdup(src->offload);
+    dst->sas = clone_sas(src->sas, src->n_sas);
+    dst->policies = clone_policies(src->policies, src->n_policies);
+}
+
+/* Whether two statuses look alike to those who wait for changes.  Counters
+ * do not matter: they change with every packet. */
+bool
+xfrm_port_status_same(const struct xfrm_port_status *a,
+                      const struct xfrm_port_status *b)
+{
+    return (a->state == b->state
+            && a->settled == b->settled
+            && a->can_send == b->can_send
+            && nullable_string_is_equal(a->error, b->error)
+            && nullable_string_is_equal(a->offload, b->offload)
+            && a->mtu == b->mtu
+            && a->n_sas_in == b->n_sas_in
+            && a->n_sas_out == b->n_sas_out
+            && a->n_sas == b->n_sas
+            && a->n_policies == b->n_policies
+            && a->n_drift == b->n_drift
+            && !strcmp(a->caps.datapath, b->caps.datapath)
+            && a->caps.enforces_inbound == b->caps.enforces_inbound
+            && a->caps.sends_transport == b->caps.sends_transport);
+}
+
+static bool
+reached(uint64_t limit, uint64_t value)
+{
+    return limit && value >= limit;
+}
+
+static bool
+sa_expires(const struct xfrm_sa_state *sa, uint64_t now)
+{
+    const struct xfrm_lifetime *l = &sa->spec.lifetime;
+
+    return (reached(l->soft_bytes, sa->bytes)
+            || reached(l->soft_packets, sa->packets)
+            || (sa->added && now >= sa->added
+                && reached(l->soft_seconds, now - sa->added))
+            || (sa->spec.dir == XFRM_DIR_OUT && !sa->spec.esn
+                && sa->oseq > UINT32_MAX / 10 * 9));
+}
+
+static bool
+replaces(const struct xfrm_sa_state *new, const struct xfrm_sa_state *old)
+{
+    return (new->valid
+            && new->spec.dir == old->spec.dir
+            && new->spec.mode == old->spec.mode
+            && xfrm_addr_equals(&new->spec.src, &old->spec.src)
+            && xfrm_addr_equals(&new->spec.dst, &old->spec.dst)
+            && xfrm_sel_equals(&new->spec.sel, &old->spec.sel));
+}
+
+/* Whether an SA is near its end that has no successor yet. */
+static bool
+is_expiring(const struct xfrm_sa_state *sas, size_t n)
+{
+    uint64_t now = time_wall();
+    bool *ending = xcalloc(n + 1, sizeof *ending);
+    bool result = false;
+
+    for (size_t i = 0; i < n; i++) {
+        ending[i] = sas[i].valid && sa_expires(&sas[i], now);
+    }
+    for (size_t i = 0; i < n && !result; i++) {
+        if (ending[i]) {
+            result = true;
+            for (size_t j = 0; j < n; j++) {
+                if (!ending[j] && replaces(&sas[j], &sas[i])) {
+                    result = false;
+                    break;
+                }
+            }
+        }
+    }
+    free(ending);
+    return result;
+}
+
+static void
+add_error(struct ds *errors, const char *text)
+{
+    ds_put_format(errors, "%s%s", errors->length ? "; " : "", text);
+}
+
+static void
+add_trouble(struct ds *errors, const struct xfrm_trouble *trouble)
+{
+    if (trouble->n) {
+        add_error(errors, trouble->first);
+        if (trouble->n > 1) {
+            ds_put_format(errors, " (and %"PRIuSIZE" more)", trouble->n - 1);
+        }
+    }
+}
+
+/* The outcome of options:offload, and what is to say about it. */
+static char *
+report_offload(const struct xfrm_port *port, const struct xfrm_sa_state *sas,
+               size_t n, struct ds *errors)
+{
+    const struct xfrm_port_options *options = &port->config.options;
+    size_t counts[XFRM_N_OFFLOADS] = { 0 };
+    enum xfrm_offload best = XFRM_OFF_NO;
+
+    for (size_t i = 0; i < n; i++) {
+        counts[sas[i].spec.offload]++;
+    }
+    for (size_t i = 0; i < port->n_sas; i++) {
+        const struct xfrm_memo *memo = port->memos[i];
+        const struct xfrm_memo_offload *mo = &memo->offload;
+
+        if (memo->owner != port || !memo->installed || !mo->known
+            || mo->asked == XFRM_OFF_AUTO || mo->asked == mo->level) {
+            continue;
+        }
+        if (mo->reason) {
+            char *error = xasprintf(
+                "options:offload=%s: device \"%s\" did not take the SAs: %s; "
+                "packets are encrypted in software",
+                xfrm_offload_name(mo->asked), options->dev, mo->reason);
+
+            add_error(errors, error);
+            free(error);
+            return xasprintf("%s (refused: %s)",
+                             xfrm_offload_name(mo->level), mo->reason);
+        } else if (mo->silent) {
+            char *error = xasprintf(
+                "options:offload=%s: device \"%s\" did not take the SAs: it "
+                "has no ESP offload; packets are encrypted in software",
+                xfrm_offload_name(mo->asked), options->dev);
+
+            add_error(errors, error);
+            free(error);
+            return xasprintf("no (device \"%s\" has no ESP offload)",
+                             options->dev);
+        }
+    }
+
+    for (size_t i = 0; i < XFRM_N_OFFLOADS; i++) {
+        if (counts[i] && i != XFRM_OFF_AUTO) {
+            best = MAX(best, i);
+        }
+    }
+    return (counts[best] == n
+            ? xstrdup(xfrm_offload_name(best))
+            : xasprintf("%s (%"PRIuSIZE" of %"PRIuSIZE" SAs)",
+                        xfrm_offload_name(best), counts[best], n));
+}
+
+static bool
+mode_sends(enum xfrm_mode mode, const struct xfrm_capabilities *caps)
+{
+    return mode != XFRM_SPEC_TRANSPORT || caps->sends_transport;
+}
+
+void
+xfrm_port_report(const struct xfrm_port *port,
+                 const struct xfrm_port_context *ctx,
+                 struct xfrm_port_status *status)
+{
+    static const struct xfrm_capabilities no_caps;
+    const struct xfrm_port_options *options = &port->config.options;
+    const struct xfrm_capabilities *caps = ctx->backend ? &ctx->backend->caps
+                                                        : &no_caps;
+    struct ds errors = DS_EMPTY_INITIALIZER;
+    struct xfrm_policy_spec *policies = NULL;
+    struct xfrm_sa_state *sas = NULL;
+    size_t n_sas = 0, n_policies = 0;
+    bool have_policy = false, have_sender = false;
+    bool transport = options->mode == XFRM_SPEC_TRANSPORT;
+    bool blind = !ctx->backend || !ctx->has_snapshot || ctx->backend_error;
+
+    memset(status, 0, sizeof *status);
+    xfrm_options_clone(&status->options, options);
+    status->link = port->config.link;
+    status->caps = *caps;
+    status->settled = true;
+    status->mtu = port->mtu;
+    status->n_reconciled = port->n_reconciled;
+    status->n_writes = port->n_writes;
+    status->n_drift = port->n_drift;
+
+    if (ctx->backend && ctx->has_snapshot) {
+        xfrm_snapshot_slice(&ctx->snapshot, options->if_id, &sas, &n_sas,
+                            &policies, &n_policies);
+        xfrm_port_set_dirs(port, ctx, sas, n_sas);
+    }
+    status->sas = clone_sas(sas, n_sas);
+    status->n_sas = n_sas;
+    status->policies = clone_policies(policies, n_policies);
+    status->n_policies = n_policies;
+
+    for (size_t i = 0; i < n_sas; i++) {
+        if (!sas[i].valid) {
+            continue;
+        }
+        if (sas[i].spec.dir == XFRM_DIR_IN) {
+            status->n_sas_in++;
+        } else {
+            status->n_sas_out++;
+            have_sender |= mode_sends(sas[i].spec.mode, caps);
+            transport |= sas[i].spec.mode == XFRM_SPEC_TRANSPORT;
+        }
+    }
+    for (size_t i = 0; i < n_policies; i++) {
+        have_policy |= (policies[i].dir == XFRM_DIR_OUT
+                        && policies[i].action == XFRM_ACTION_PROTECT);
+    }
+    status->can_send = have_sender && have_policy && port->link_ok;
+
+    /* The error, the most important part first. */
+    if (ctx->backend_error) {
+        add_error(&errors, ctx->backend_error);
+    }
+    if (port->file_error) {
+        add_error(&errors, port->file_error);
+    }
+    add_trouble(&errors, &port->kernel_trouble);
+    add_trouble(&errors, &port->depart_trouble);
+    add_trouble(&errors, &port->key_trouble);
+    transport = transport && ctx->backend && !caps->sends_transport;
+    if (transport) {
+        char *text = xasprintf(
+            "options:mode=transport: this kernel's xfrm interface module (%s) "
+            "cannot send in transport mode (it takes its own packets for a "
+            "routing loop); packets are received only: use tunnel or beet, or "
+            "the ovs-xfrm kernel module", caps->datapath);
+
+        add_error(&errors, text);
+        free(text);
+    }
+    status->offload = report_offload(port, sas, n_sas, &errors);
+    if (port->file_error && port->keep && n_sas) {
+        add_error(&errors, "the SAs that were in the kernel already are left "
+                  "as they are");
+    } else if (port->file_error && port->good) {
+        add_error(&errors, "the SAs that were last read from it stay in "
+                  "force");
+    }
+    status->error = errors.length ? ds_steal_cstr(&errors) : NULL;
+    ds_destroy(&errors);
+
+    if (blind || port->kernel_trouble.n || port->depart_trouble.n
+        || (transport && !status->can_send)) {
+        status->state = XFRM_PORT_ERROR;
+    } else if (!status->n_sas_out) {
+        status->state = XFRM_PORT_NO_SA;
+    } else if (!have_policy) {
+        status->state = XFRM_PORT_NO_POLICY;
+    } else if (is_expiring(sas, n_sas)) {
+        status->state = XFRM_PORT_EXPIRING;
+    } else {
+        status->state = XFRM_PORT_UP;
+    }
+}

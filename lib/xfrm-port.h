@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_PORT_H
+#define XFRM_PORT_H 1
+
+/* One port in the engine's thread: what it should have in the datapath, and
+ * the steps that bring it there.
+ *
+ * Used by the engine's thread only, without any lock.  Above xfrm-snapshot,
+ * xfrm-memo, xfrm-nonce, xfrm-plan, xfrm-json; below xfrm-engine.
+ *
+ * xfrm-port.c has the configuration, xfrm-reconcile.c the corrections,
+ * xfrm-observe.c what is watched in between, xfrm-prune.c what no port is left
+ * for, and xfrm-outcome.c turns a port into a 'struct xfrm_port_status'. */
+
+#include <limits.h>
+
+#include "openvswitch/list.h"
+#include "xfrm-engine.h"
+#include "xfrm-json.h"
+#include "xfrm-memo.h"
+#include "xfrm-nonce.h"
+#include "xfrm-snapshot.h"
+
+/* What all ports share. */
+struct xfrm_port_context {
+    struct xfrm_backend *backend;       /* NULL: could not be opened. */
+    char *backend_error;                /* Why, or why a dump failed. */
+    struct xfrm_nonce_store *nonces;    /* NULL: could not be opened. */
+    char *nonce_error;                  /* Why. */
+    struct xfrm_memos memos;
+    struct xfrm_snapshot snapshot;
+    bool has_snapshot;
+};
+
+/* Several problems of one sort, of which the first is shown. */
+struct xfrm_trouble {
+    char *first;
+    size_t n;
+};
+
+/* Objects that a port leaves behind: those of an if_id that it has no more,
+ * or that it hands over to another daemon. */
+struct xfrm_departure {
+    struct ovs_list list_node;  /* In struct xfrm_port's 'departures'. */
+    uint32_t if_id;
+    struct xfrm_addr local_ip;  /* Tells the direction of SAs. */
+    bool only_known;            /* Only those that are listed here. */
+    struct xfrm_sa_spec *sas;   /* Without keys. */
+    size_t n_sas;
+    struct xfrm_policy_spec *policies;
+    size_t n_policies;
+};
+
+struct xfrm_port {
+    char *name;
+    struct xfrm_port_config config;
+    uint64_t gen;               /* Version of 'config'; 0: none yet. */
+    bool removing;
+
+    /* Desired. */
+    struct xfrm_sa_spec *sas;
+    struct xfrm_memo **memos;   /* One for each of 'sas'. */
+    size_t n_sas;
+    struct xfrm_policy_spec *policies;
+    size_t n_policies;
+    struct ovs_list departures; /* Contains "struct xfrm_departure"s. */
+
+    /* The SA file. */
+    struct xfrm_file_stamp stamp;
+    bool reread;                /* Changed too recently to trust the stamp. */
+    bool loaded;                /* Read once, well or badly. */
+    bool good;                  /* 'sas' is what a file said. */
+    bool keep;                  /* Leave the SAs of the kernel alone. */
+    char *file_error;
+
+    /* Result of the last comparison. */
+    struct xfrm_trouble kernel_trouble;
+    struct xfrm_trouble key_trouble;
+    struct xfrm_trouble depart_trouble;
+    bool conflict;              /* A foreign SA is in the way. */
+    bool has_rival;             /* Another port's key is in the way. */
+    bool in_sync;               /* Nothing failed, nothing has changed. */
+    bool link_ok;               /* The device exists and is ours. */
+    int mtu;
+    uint64_t n_reconciled, n_writes, n_drift;
+
+    /* When to compare again (LLONG_MAX: no need). */
+    long long int due;
+    unsigned int backoff;       /* ms; 0: the last time all went well. */
+    unsigned int n_hasty;       /* Retries by events since it went well. */
+};
+
+void xfrm_trouble_add(struct xfrm_trouble *, char *text);
+void xfrm_trouble_clear(struct xfrm_trouble *);
+
+struct xfrm_port *xfrm_port_create(const char *name);
+void xfrm_port_destroy(struct xfrm_port *);
+
+bool xfrm_port_config_equals(const struct xfrm_port_config *,
+                             const struct xfrm_port_config *);
+void xfrm_port_config_clone(struct xfrm_port_config *,
+                            const struct xfrm_port_config *);
+void xfrm_port_config_destroy(struct xfrm_port_config *);
+
+/* Takes 'config' over.  What the port has no more becomes a departure. */
+void xfrm_port_configure(struct xfrm_port *, struct xfrm_port_context *,
+                         struct xfrm_port_config *config, uint64_t gen);
+
+/* Reads the SA file if it has changed or if 'force' is true.  Returns true if
+ * the port must be compared again. */
+bool xfrm_port_poll_file(struct xfrm_port *, struct xfrm_port_context *,
+                         bool force);
+
+/* Removes what is listed in 'departures' but does not belong to one of the
+ * 'n' if_ids that are in use.  '*wrotep' becomes true if anything was
+ * written.  Returns true if all of it is done. */
+bool xfrm_port_depart(struct xfrm_port *, struct xfrm_port_context *,
+                      const uint32_t *if_ids, size_t n, bool *wrotep);
+
+/* The same for an if_id without a port. */
+bool xfrm_port_purge(struct xfrm_port_context *, uint32_t if_id,
+                     bool *wrotep, char **errorp);
+
+/* Deletes devices that carry our mark but are none of 'names' (sorted), with
+ * all that belongs to them.  Returns true if nothing is left to do. */
+struct svec;
+bool xfrm_ports_prune(struct xfrm_port_context *, const struct svec *names,
+                      const uint32_t *if_ids, size_t n, bool *wrotep);
+
+/* Takes away what the port is, the device included if it is owned. */
+bool xfrm_port_remove(struct xfrm_port *, struct xfrm_port_context *,
+                      const uint32_t *if_ids, size_t n, bool *wrotep);
+
+/* Compares with the snapshot (taken with keys) and corrects.  Returns true if
+ * nothing failed.  Without a snapshot it only looks after the device and the
+ * routes. */
+bool xfrm_port_reconcile(struct xfrm_port *, struct xfrm_port_context *,
+                         bool *wrotep);
+
+/* Takes note of the counters in the snapshot: extends reservations, computes
+ * the MTU, finds out how an offload ended.  Returns true if the port must be
+ * compared at once. */
+bool xfrm_port_observe(struct xfrm_port *, struct xfrm_port_context *);
+
+/* An SA of this port reached its hard limit. */
+void xfrm_port_exhaust(struct xfrm_port *, struct xfrm_port_context *,
+                       struct xfrm_memo *);
+
+/* What xfrm-observe.c and xfrm-reconcile.c share. */
+char *xfrm_sa_name(enum xfrm_dir, uint32_t spi, const struct xfrm_addr *dst);
+bool xfrm_port_needs_nonce(const struct xfrm_sa_spec *);
+int xfrm_port_extend(struct xfrm_port_context *,
+                     const struct xfrm_fingerprint *, uint64_t oseq,
+                     char **errorp);
+
+/* Gives the directions of SAs that the kernel reported without. */
+void xfrm_port_set_dirs(const struct xfrm_port *,
+                        const struct xfrm_port_context *,
+                        struct xfrm_sa_state *, size_t n);
+
+/* The offload that a port begins with. */
+enum xfrm_offload xfrm_port_first_offload(const struct xfrm_port *);
+
+/* xfrm-outcome.c: a new status, whose 'settled' is true. */
+void xfrm_port_report(const struct xfrm_port *,
+                      const struct xfrm_port_context *,
+                      struct xfrm_port_status *);
+void xfrm_port_status_clone(struct xfrm_port_status *,
+                            const struct xfrm_port_status *);
+bool xfrm_port_status_same(const struct xfrm_port_status *,
+                           const struct xfrm_port_status *);
+
+#endif /* xfrm-port.h */
