@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+
+sbin_PROGRAMS += vswitchd/ovs-vswitchd
+man_MANS += vswitchd/ovs-vswitchd.8
+
+vswitchd_ovs_vswitchd_SOURCES = \
+	vswitchd/ovs-vswitchd.c \
+	vswitchd/xfrm-report.c \
+	vswitchd/xfrm-report.h \
+	vswitchd/xfrm-unixctl.c \
+	vswitchd/xfrm-unixctl.h
+
+# Parts of the stock daemon that are in no library of Open vSwitch.  What the
+# bridge writes into Interface:error goes through xfrm-report.c, which knows
+# what the engine found out meanwhile.
+OVS_VSWITCHD_OBJECTS = \
+	vswitchd/ovs-bridge.$(OBJEXT) \
+	vswitchd/ovs-system-stats.$(OBJEXT)
+vswitchd/ovs-bridge.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/bridge.c \
+		_ovs/stamp-build
+	@$(MKDIR_P) vswitchd
+	$(AM_V_CC)$(OVS_COMPILE) \
+		-Dovsrec_interface_set_error=xfrm_report_set_error \
+		-c -o $@ $(OVS_SRCDIR)/vswitchd/bridge.c
+vswitchd/ovs-system-stats.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/system-stats.c \
+		_ovs/stamp-build
+	@$(MKDIR_P) vswitchd
+	$(AM_V_CC)$(OVS_COMPILE) -c -o $@ $(OVS_SRCDIR)/vswitchd/system-stats.c
+CLEANFILES += $(OVS_VSWITCHD_OBJECTS)
+
+vswitchd_ovs_vswitchd_LDADD = \
+	lib/dpif-netlink-xfrm.$(OBJEXT) \
+	$(OVS_VSWITCHD_OBJECTS) \
+	lib/libovsxfrm.la \
+	$(OVS_LIBS) \
+	$(XFRM_LIBS)
+
+EXTRA_DIST += vswitchd/ovs-vswitchd.8.in
+CLEANFILES += vswitchd/ovs-vswitchd.8
+vswitchd/ovs-vswitchd.8: vswitchd/ovs-vswitchd.8.in Makefile
+	@$(MKDIR_P) vswitchd
+	$(AM_V_GEN)$(SED) \
+		-e 's,[@]VERSION[@],$(PACKAGE_VERSION),g' \
+		-e 's,[@]OVS_VERSION[@],$(OVS_VERSION),g' \
+		-e 's,[@]RUNDIR[@],$(localstatedir)/run/openvswitch,g' \
+		-e 's,[@]SYSCONFDIR[@],$(sysconfdir),g' \
+		$(srcdir)/vswitchd/ovs-vswitchd.8.in > $@.tmp
+	$(AM_V_at)mv $@.tmp $@
