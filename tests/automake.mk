@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Unit-test program: one file per library file, listed here and in
+# TEST_XFRM_MODULES of tests/test-xfrm.h.
+check_PROGRAMS += tests/test-xfrm
+tests_test_xfrm_SOURCES = \
+	tests/test-xfrm.c \
+	tests/test-xfrm.h \
+	tests/test-xfrm-secret.c \
+	tests/test-xfrm-algo.c \
+	tests/test-xfrm-spec.c \
+	tests/test-xfrm-options.c \
+	tests/test-xfrm-json.c \
+	tests/test-xfrm-plan.c \
+	tests/test-xfrm-diff.c \
+	tests/test-xfrm-netlink.c \
+	tests/test-xfrm-backend.c \
+	tests/test-xfrm-nonce.c \
+	tests/test-xfrm-engine.c
+tests_test_xfrm_LDADD = \
+	lib/libovsxfrm.la \
+	$(OVS_LIBS) \
+	$(XFRM_LIBS)
+
+# Test suites.  They contain Open vSwitch's macros, so they are generated in
+# the build directory and never shipped.
+TESTSUITE_AT = \
+	tests/testsuite.at \
+	tests/unit.at \
+	tests/unit-nonce.at \
+	tests/dummy.at
+SYSTEM_TESTSUITE_AT = \
+	tests/system-testsuite.at \
+	tests/xfrm-macros.at \
+	tests/system-xfrm.at
+OVS_TESTSUITE_AT = \
+	$(OVS_SRCDIR)/tests/ovs-macros.at \
+	$(OVS_SRCDIR)/tests/ovsdb-macros.at \
+	$(OVS_SRCDIR)/tests/ofproto-macros.at \
+	$(OVS_SRCDIR)/tests/system-common-macros.at \
+	$(OVS_SRCDIR)/tests/system-kmod-macros.at
+# For fragments that a suite m4_includes without being listed.
+OTHER_AT = $(wildcard $(srcdir)/tests/*.at)
+EXTRA_DIST += $(TESTSUITE_AT) $(SYSTEM_TESTSUITE_AT) $(OTHER_AT)
+EXTRA_DIST += $(wildcard \
+	$(srcdir)/tests/vm \
+	$(srcdir)/tests/data \
+	$(srcdir)/tests/fuzz \
+	$(srcdir)/tests/*.py \
+	$(srcdir)/tests/*.sh \
+	$(srcdir)/tests/*.json)
+
+TESTSUITES = tests/testsuite tests/system-testsuite
+check_DATA += $(TESTSUITES) tests/atconfig tests/atlocal
+CLEANFILES += $(TESTSUITES) tests/package.m4
+DISTCLEANFILES += tests/atconfig tests/atlocal
+
+AUTOTEST = $(AUTOM4TE) --language=autotest
+AUTOTEST_FLAGS = -I tests -I $(srcdir) -I $(OVS_SRCDIR)
+
+tests/testsuite: $(TESTSUITE_AT) $(OTHER_AT) $(OVS_TESTSUITE_AT) \
+		tests/package.m4
+	$(AM_V_GEN)$(AUTOTEST) $(AUTOTEST_FLAGS) -o $@.tmp \
+		$(srcdir)/tests/testsuite.at
+	$(AM_V_at)mv $@.tmp $@
+tests/system-testsuite: $(SYSTEM_TESTSUITE_AT) $(OTHER_AT) \
+		$(OVS_TESTSUITE_AT) tests/package.m4
+	$(AM_V_GEN)$(AUTOTEST) $(AUTOTEST_FLAGS) -o $@.tmp \
+		$(srcdir)/tests/system-testsuite.at
+	$(AM_V_at)mv $@.tmp $@
+
+tests/package.m4: Makefile
+	@$(MKDIR_P) tests
+	$(AM_V_GEN){ \
+		echo 'm4_define([AT_PACKAGE_NAME],      [$(PACKAGE_NAME)])'; \
+		echo 'm4_define([AT_PACKAGE_TARNAME],   [$(PACKAGE_TARNAME)])'; \
+		echo 'm4_define([AT_PACKAGE_VERSION],   [$(PACKAGE_VERSION)])'; \
+		echo 'm4_define([AT_PACKAGE_STRING],    [$(PACKAGE_STRING)])'; \
+		echo 'm4_define([AT_PACKAGE_BUGREPORT], [$(PACKAGE_BUGREPORT)])'; \
+	} > $@.tmp
+	$(AM_V_at)mv $@.tmp $@
+tests/atconfig: config.status
+	$(AM_V_GEN)./config.status $@
+
+# Our programs first, then Open vSwitch's tools.  Its own ovs-vswitchd is
+# behind ours in the same path.
+AUTOTEST_PATH = $(abs_builddir)/vswitchd:$(abs_builddir)/tests:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/vswitchd:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
+
+# A sanitizer's report anywhere fails the run, even if the test that provoked
+# it passed.
+RUN_TESTSUITE = \
+	run_testsuite () { \
+		suite=$$1; shift; \
+		$(SHELL) $$suite -C tests AUTOTEST_PATH='$(AUTOTEST_PATH)' \
+			$(TESTSUITEFLAGS) "$$@" || return 1; \
+		reports=`find $$suite.dir '(' -name 'asan.*' -o -name 'ubsan.*' ')' -size +0 2>/dev/null`; \
+		test -z "$$reports" || { \
+			cat $$reports; echo "sanitizer reports: $$reports"; \
+			return 1; \
+		}; \
+	}
+
+check-local:
+	@$(RUN_TESTSUITE); run_testsuite tests/testsuite
+
+# The kernel's tests.  "check-system" boots a test host for them;
+# "check-system-here" is what runs inside (root, and a kernel with xfrm
+# interfaces and ESP).
+check-system: all $(check_PROGRAMS) $(check_DATA)
+	$(srcdir)/tests/vm/run $(VMFLAGS) -- $(MAKE) -C '$(abs_builddir)' \
+		check-system-here TESTSUITEFLAGS='$(TESTSUITEFLAGS)'
+check-system-here:
+	@$(RUN_TESTSUITE); run_testsuite tests/system-testsuite -j1
+.PHONY: check-system check-system-here
+
+CLEAN_LOCAL += clean-testsuites
+clean-testsuites:
+	rm -rf tests/testsuite.dir tests/testsuite.log \
+		tests/system-testsuite.dir tests/system-testsuite.log
+.PHONY: clean-testsuites
