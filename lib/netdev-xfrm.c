@@ -350,6 +350,8 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         bool intact = device_is_intact(dev);
 
         if (intact && xfrm_options_equals(&dev->options, options)) {
+            /* "mtu_request" may have gone, which nobody tells us. */
+            dev->check_mtu = true;
             return 0;
         } else if (!intact || strcmp(dev->options.dev, options->dev)) {
             /* The datapath's port goes with the device, so that the bridge
@@ -666,6 +668,19 @@ netdev_xfrm_dpif_type(const struct netdev *netdev)
     return strcmp(type, netdev_xfrm_class.type) ? type : "system";
 }
 
+/* True if some netdev 'name' is open because somebody asked for its type.
+ * Routing and tunnel code opens devices by name alone, which makes them
+ * "system" for the time being: that says nothing. */
+static bool
+type_is_settled(const char *name)
+{
+    struct netdev *netdev = netdev_from_name(name);
+    bool settled = netdev && !netdev->auto_classified;
+
+    netdev_close(netdev);
+    return settled;
+}
+
 /* After a restart the datapath has ports that no netdev is open for yet.
  * Called "system", such a port would be opened as one, and the row's own
  * open, as "xfrm", would fail. */
@@ -673,7 +688,8 @@ const char *
 netdev_xfrm_dpif_type_from_name(const char *name)
 {
     const char *type = netdev_get_type_from_name(name);
-    if (type || backend_class != &xfrm_backend_kernel) {
+    if (backend_class != &xfrm_backend_kernel
+        || (type && (strcmp(type, "system") || type_is_settled(name)))) {
         return type;
     }
 
