@@ -303,8 +303,9 @@ xfrm_port_report(const struct xfrm_port *port,
         char *text = xasprintf(
             "options:mode=transport: this kernel's xfrm interface module (%s) "
             "cannot send in transport mode (it takes its own packets for a "
-            "routing loop); packets are received only: use tunnel or beet, or "
-            "the ovs-xfrm kernel module", caps->datapath);
+            "routing loop), and what it receives goes to the host's own stack, "
+            "not to the bridge: use tunnel or beet, or the ovs-xfrm kernel "
+            "module", caps->datapath);
 
         add_error(&errors, text);
         free(text);
