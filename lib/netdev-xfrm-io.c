@@ -63,7 +63,7 @@ netdev_xfrm_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
         packet->packet_type = packet_type;
         dp_packet_reset_offsets(packet);
         dp_packet_set_l3(packet, dp_packet_data(packet));
-        dp_packet_batch_refill(batch, packet, i);
+        dp_packet_batch_add(batch, packet);
     }
     return 0;
 }
@@ -84,7 +84,7 @@ netdev_xfrm_send(struct netdev *netdev, int qid,
             dp_packet_delete(packet);
             continue;
         }
-        dp_packet_batch_refill(batch, packet, i);
+        dp_packet_batch_add(batch, packet);
     }
     if (dp_packet_batch_is_empty(batch)) {
         return 0;
