@@ -45,6 +45,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-dummy-unixctl.c \
 	lib/xfrm-nonce.c \
 	lib/xfrm-nonce.h \
+	lib/xfrm-encap.c \
+	lib/xfrm-encap.h \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
 	lib/xfrm-snapshot.c \

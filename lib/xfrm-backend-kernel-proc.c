@@ -59,6 +59,7 @@ kernel_probe_capabilities(struct xfrm_capabilities *caps)
         caps->sends_transport = false;
         caps->needs_routes = true;
     }
+    caps->needs_encap_sockets = true;
 }
 
 /* ## Drop counters. ## */

@@ -25,6 +25,8 @@ struct xfrm_capabilities {
     char datapath[32];          /* "in-tree", "kmod 0.1.0", "dummy". */
     bool enforces_inbound;      /* Inbound policies hold on bridge ports. */
     bool sends_transport;       /* Transport mode can send. */
+    bool needs_encap_sockets;   /* Receiving ESP in UDP needs a socket with
+                                 * UDP_ENCAP in this namespace. */
     bool needs_routes;          /* Sending needs a route to the inner
                                  * destination through the device. */
 };

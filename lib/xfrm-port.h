@@ -81,6 +81,7 @@ struct xfrm_port {
     bool has_rival;             /* Another port's key is in the way. */
     bool in_sync;               /* Nothing failed, nothing has changed. */
     bool link_ok;               /* The device exists and is ours. */
+    struct xfrm_encap_socket *encap;    /* NULL: none needed, or theirs. */
     int mtu;
     uint64_t n_reconciled, n_writes, n_drift;
 

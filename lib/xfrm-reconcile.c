@@ -18,6 +18,7 @@
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
+#include "xfrm-encap.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_reconcile);
 
@@ -642,6 +643,30 @@ reconcile_link(struct run *run)
     }
 }
 
+static void
+reconcile_encap(struct run *run)
+{
+    struct xfrm_port *port = run->port;
+    const struct xfrm_port_options *options = &port->config.options;
+    bool wanted = (options->keying == XFRM_KEYING_MANAGED
+                   && options->encap.sport && options->local_ip.family
+                   && run->ctx->backend->caps.needs_encap_sockets);
+    char *message;
+
+    if (port->encap
+        && (!wanted || !xfrm_encap_is_for(port->encap, &options->local_ip,
+                                          options->encap.sport))) {
+        xfrm_encap_unref(port->encap);
+        port->encap = NULL;
+    }
+    if (wanted && !port->encap
+        && xfrm_encap_ref(&options->local_ip, options->encap.sport,
+                          &port->encap, &message)) {
+        xfrm_trouble_add(&port->kernel_trouble, message);
+        run->retry = true;
+    }
+}
+
 bool
 xfrm_port_reconcile(struct xfrm_port *port, struct xfrm_port_context *ctx,
                     bool *wrotep)
@@ -653,6 +678,7 @@ xfrm_port_reconcile(struct xfrm_port *port, struct xfrm_port_context *ctx,
     port->conflict = port->has_rival = false;
 
     reconcile_link(&run);
+    reconcile_encap(&run);
     if (port->config.options.keying == XFRM_KEYING_MANAGED) {
         reconcile_objects(&run);
     } else {
