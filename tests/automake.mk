@@ -44,6 +44,7 @@ OTHER_AT = $(wildcard $(srcdir)/tests/*.at)
 EXTRA_DIST += $(TESTSUITE_AT) $(SYSTEM_TESTSUITE_AT) $(OTHER_AT)
 EXTRA_DIST += $(wildcard \
 	$(srcdir)/tests/vm \
+	$(srcdir)/tests/summarize \
 	$(srcdir)/tests/data \
 	$(srcdir)/tests/fuzz \
 	$(srcdir)/tests/*.py \
@@ -103,12 +104,14 @@ RUN_TESTSUITE = \
 check-local:
 	@$(RUN_TESTSUITE); run_testsuite tests/testsuite
 
-# The kernel's tests.  "check-system" boots a test host for them;
-# "check-system-here" is what runs inside (root, and a kernel with xfrm
-# interfaces and ESP).
+# The kernel's tests.  "check-system" boots a test host for them and brings the
+# log back; "check-system-here" runs them on this very kernel (root, xfrm
+# interfaces, ESP and Open vSwitch's module).
+SYSTEM_FLAGS = AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
 check-system: all $(check_PROGRAMS) $(check_DATA)
-	$(srcdir)/tests/vm/run $(VMFLAGS) -- $(MAKE) -C '$(abs_builddir)' \
-		check-system-here TESTSUITEFLAGS='$(TESTSUITEFLAGS)'
+	$(srcdir)/tests/vm/run --settle --timeout 2400 --share '$(abs_builddir)' \
+		$(VMFLAGS) -- '$(abs_srcdir)/tests/vm/suite' '$(abs_builddir)' \
+		system-testsuite $(SYSTEM_FLAGS)
 check-system-here:
 	@$(RUN_TESTSUITE); run_testsuite tests/system-testsuite -j1
 .PHONY: check-system check-system-here
