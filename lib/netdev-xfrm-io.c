@@ -168,48 +168,33 @@ dummy_get_ifindex(const struct netdev *netdev OVS_UNUSED)
     return -EOPNOTSUPP;
 }
 
-/* Replaces in 'class', a copy of netdev_linux_class, everything that would
- * reach for a kernel device. */
+/* Makes of 'class', whose other methods reach for a kernel device, one that
+ * has nothing but what netdev-xfrm.c put there and the above.  By 'init', 'run'
+ * and 'wait' netdev-linux recognizes its kind. */
 void
 netdev_xfrm_io_make_dummy(struct netdev_class *class)
 {
-    class->send = dummy_send;
-    class->send_wait = NULL;
-    class->get_etheraddr = dummy_get_etheraddr;
-    class->set_etheraddr = NULL;
-    class->get_mtu = dummy_get_mtu;
-    class->set_mtu = dummy_set_mtu;
-    class->get_ifindex = dummy_get_ifindex;
-    class->update_flags = dummy_update_flags;
-    class->get_stats = dummy_get_stats;
-    class->get_features = NULL;
-    class->get_carrier_resets = NULL;
-    class->set_miimon_interval = NULL;
-    class->set_advertisements = NULL;
-    class->set_policing = NULL;
-    class->get_qos_types = NULL;
-    class->get_qos_capabilities = NULL;
-    class->get_qos = NULL;
-    class->set_qos = NULL;
-    class->get_queue = NULL;
-    class->set_queue = NULL;
-    class->delete_queue = NULL;
-    class->get_queue_stats = NULL;
-    class->queue_dump_start = NULL;
-    class->queue_dump_next = NULL;
-    class->queue_dump_done = NULL;
-    class->dump_queue_stats = NULL;
-    class->set_in4 = NULL;
-    class->get_addr_list = NULL;
-    class->add_router = NULL;
-    class->get_next_hop = NULL;
-    class->arp_lookup = NULL;
-    class->get_block_id = NULL;
-    class->rxq_alloc = NULL;
-    class->rxq_construct = NULL;
-    class->rxq_destruct = NULL;
-    class->rxq_dealloc = NULL;
-    class->rxq_recv = NULL;
-    class->rxq_wait = NULL;
-    class->rxq_drain = NULL;
+    *class = (struct netdev_class) {
+        .type = class->type,
+        .init = class->init,
+        .run = class->run,
+        .wait = class->wait,
+        .alloc = class->alloc,
+        .construct = class->construct,
+        .destruct = class->destruct,
+        .dealloc = class->dealloc,
+        .get_config = class->get_config,
+        .set_config = class->set_config,
+        .get_status = class->get_status,
+        .get_carrier = class->get_carrier,
+        .get_custom_stats = class->get_custom_stats,
+        .get_pt_mode = class->get_pt_mode,
+        .send = dummy_send,
+        .get_etheraddr = dummy_get_etheraddr,
+        .get_mtu = dummy_get_mtu,
+        .set_mtu = dummy_set_mtu,
+        .get_ifindex = dummy_get_ifindex,
+        .update_flags = dummy_update_flags,
+        .get_stats = dummy_get_stats,
+    };
 }
