@@ -14,6 +14,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-selector.h \
 	lib/xfrm-spec.c \
 	lib/xfrm-spec.h \
+	lib/xfrm-spec-policy.c \
+	lib/xfrm-spec-text.c \
 	lib/xfrm-options.c \
 	lib/xfrm-options.h \
 	lib/xfrm-options-table.c \

@@ -7,6 +7,7 @@
 
 #include "xfrm-algo.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "openvswitch/dynamic-string.h"
@@ -38,6 +39,9 @@ enum {
     AUTH_HMAC_SHA2_512_256 = 14,
 };
 
+/* Same, "IKEv2 Notification IPCOMP Transform IDs". */
+enum { IPCOMP_DEFLATE = 2 };
+
 /* RFC 4303 section 2.4 aligns the trailer to 4 bytes, however small the
  * cipher's block is. */
 #define ESP_ALIGN 4
@@ -46,7 +50,7 @@ enum {
 /* Every AEAD here has 8 bytes of explicit IV and builds its nonce from salt
  * and IV, and the IV is the sequence number. */
 #define AEAD(NAME, KERNEL, ENCR, KEY, SALT, ICV)                        \
-    { .name = NAME, .kind = XFRM_ALGO_AEAD,                             \
+    { .name = NAME, .kind = XFRM_ALGO_AEAD, .proto = IPPROTO_ESP,       \
       .crypt_name = KERNEL, .encr_id = ENCR,                            \
       .crypt_key_len = KEY, .salt_len = SALT, .iv_len = 8,              \
       .block_len = ESP_ALIGN, .icv_len = ICV, .counter_mode = true }
@@ -66,11 +70,18 @@ enum {
 #define PAIR__(CNAME, CKERNEL, ENCR, CKEY, SALT, IV, BLOCK, COUNTER,    \
                ANAME, AKERNEL, INTEG, AKEY, ICV)                        \
     { .name = CNAME "-" ANAME, .kind = XFRM_ALGO_CIPHER_AUTH,           \
+      .proto = IPPROTO_ESP,                                             \
       .crypt_name = CKERNEL, .auth_name = AKERNEL,                      \
       .encr_id = ENCR, .integ_id = INTEG,                               \
       .crypt_key_len = CKEY, .salt_len = SALT, .auth_key_len = AKEY,    \
       .iv_len = IV, .block_len = BLOCK, .icv_len = ICV,                 \
       .counter_mode = COUNTER }
+
+#define AH(AUTH) AH__(AUTH)
+#define AH__(ANAME, AKERNEL, INTEG, AKEY, ICV)                          \
+    { .name = ANAME, .kind = XFRM_ALGO_AUTH, .proto = IPPROTO_AH,       \
+      .auth_name = AKERNEL, .integ_id = INTEG, .auth_key_len = AKEY,    \
+      .icv_len = ICV }
 
 #define CBC(BITS)                                                       \
     "aes" #BITS, "cbc(aes)", ENCR_AES_CBC, (BITS) / 8, 0,               \
@@ -112,6 +123,11 @@ static const struct xfrm_algo algos[] = {
 
     /* Integrity without encryption. */
     PAIR(NUL, SHA256), PAIR(NUL, SHA384), PAIR(NUL, SHA512), PAIR(NUL, SHA1),
+
+    AH(SHA256), AH(SHA384), AH(SHA512), AH(SHA1),
+
+    { .name = "deflate", .kind = XFRM_ALGO_COMP, .proto = IPPROTO_COMP,
+      .crypt_name = "deflate", .encr_id = IPCOMP_DEFLATE },
 };
 
 /* Returns the algorithm at 'index', or NULL past the last. */
@@ -121,39 +137,48 @@ xfrm_algo_at(size_t index)
     return index < ARRAY_SIZE(algos) ? &algos[index] : NULL;
 }
 
-/* Returns the algorithm that people call 'name', or NULL. */
+/* Returns the algorithm for SAs of 'proto' that people call 'name', or
+ * NULL. */
 const struct xfrm_algo *
-xfrm_algo_from_name(const char *name)
+xfrm_algo_from_name_of(uint8_t proto, const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(algos); i++) {
-        if (!strcmp(algos[i].name, name)) {
+        if (algos[i].proto == proto && !strcmp(algos[i].name, name)) {
             return &algos[i];
         }
     }
     return NULL;
 }
 
+const struct xfrm_algo *
+xfrm_algo_from_name(const char *name)
+{
+    return xfrm_algo_from_name_of(IPPROTO_ESP, name);
+}
+
+static bool
+name_equals(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : !a && !b;
+}
+
 /* Returns the algorithm that the kernel describes so, or NULL if it is not in
- * our table.  'crypt_key_bits' includes the salt, as in the kernel's
- * messages; for AEAD 'auth_name' is NULL and 'auth_key_bits' is ignored. */
+ * our table.  'crypt_key_bits' includes the salt, as in the kernel's messages;
+ * without 'crypt_name' or 'auth_name' its number of bits is ignored. */
 const struct xfrm_algo *
 xfrm_algo_from_kernel(const char *crypt_name, size_t crypt_key_bits,
                       const char *auth_name, size_t auth_key_bits,
                       size_t icv_bits)
 {
-    if (!crypt_name) {
-        return NULL;
-    }
     for (size_t i = 0; i < ARRAY_SIZE(algos); i++) {
         const struct xfrm_algo *algo = &algos[i];
+        size_t crypt_key_len = algo->crypt_key_len + algo->salt_len;
 
-        if (!strcmp(algo->crypt_name, crypt_name)
-            && 8 * (algo->crypt_key_len + algo->salt_len) == crypt_key_bits
-            && 8 * algo->icv_len == icv_bits
-            && !algo->auth_name == !auth_name
-            && (!auth_name
-                || (!strcmp(algo->auth_name, auth_name)
-                    && 8 * algo->auth_key_len == auth_key_bits))) {
+        if (name_equals(algo->crypt_name, crypt_name)
+            && name_equals(algo->auth_name, auth_name)
+            && (!crypt_name || 8 * crypt_key_len == crypt_key_bits)
+            && (!auth_name || 8 * algo->auth_key_len == auth_key_bits)
+            && 8 * algo->icv_len == icv_bits) {
             return algo;
         }
     }
@@ -167,27 +192,83 @@ xfrm_algo_key_len(const struct xfrm_algo *algo)
     return algo->crypt_key_len + algo->salt_len + algo->auth_key_len;
 }
 
-/* Appends all names, separated by commas. */
+/* Appends what the kernel must have for 'algo'. */
 void
-xfrm_algo_format_names(struct ds *ds)
+xfrm_algo_format_kernel_names(const struct xfrm_algo *algo, struct ds *ds)
 {
+    const char *crypt = algo->crypt_name;
+    const char *auth = algo->auth_name;
+
+    ds_put_format(ds, "%s%s%s", crypt ? crypt : "",
+                  crypt && auth ? ", " : "", auth ? auth : "");
+}
+
+/* Appends the names of all algorithms for SAs of 'proto', separated by
+ * commas. */
+void
+xfrm_algo_format_names_of(uint8_t proto, struct ds *ds)
+{
+    bool first = true;
+
     for (size_t i = 0; i < ARRAY_SIZE(algos); i++) {
-        ds_put_format(ds, "%s%s", i ? ", " : "", algos[i].name);
+        if (algos[i].proto == proto) {
+            ds_put_format(ds, "%s%s", first ? "" : ", ", algos[i].name);
+            first = false;
+        }
     }
 }
 
-static const char *
-algo_name_at(size_t index)
+void
+xfrm_algo_format_names(struct ds *ds)
 {
-    return index < ARRAY_SIZE(algos) ? algos[index].name : NULL;
+    xfrm_algo_format_names_of(IPPROTO_ESP, ds);
 }
 
-/* Returns the algorithm that somebody who wrote 'name' most likely meant, or
- * NULL. */
+/* Those of one protocol are neighbours in the table. */
+static const char *
+name_at(uint8_t proto, size_t index)
+{
+    size_t i = 0;
+
+    while (i < ARRAY_SIZE(algos) && algos[i].proto != proto) {
+        i++;
+    }
+    return (index < ARRAY_SIZE(algos) - i && algos[i + index].proto == proto
+            ? algos[i + index].name : NULL);
+}
+
+static const char *
+esp_name_at(size_t index)
+{
+    return name_at(IPPROTO_ESP, index);
+}
+
+static const char *
+ah_name_at(size_t index)
+{
+    return name_at(IPPROTO_AH, index);
+}
+
+static const char *
+comp_name_at(size_t index)
+{
+    return name_at(IPPROTO_COMP, index);
+}
+
+/* Returns the algorithm for SAs of 'proto' that somebody who wrote 'name' most
+ * likely meant, or NULL. */
+const struct xfrm_algo *
+xfrm_algo_nearest_of(uint8_t proto, const char *name)
+{
+    const char *nearest = xfrm_text_nearest(
+        name, proto == IPPROTO_AH ? ah_name_at
+              : proto == IPPROTO_COMP ? comp_name_at : esp_name_at);
+
+    return nearest ? xfrm_algo_from_name_of(proto, nearest) : NULL;
+}
+
 const struct xfrm_algo *
 xfrm_algo_nearest(const char *name)
 {
-    const char *nearest = xfrm_text_nearest(name, algo_name_at);
-
-    return nearest ? xfrm_algo_from_name(nearest) : NULL;
+    return xfrm_algo_nearest_of(IPPROTO_ESP, name);
 }

@@ -17,20 +17,24 @@ struct ds;
 enum xfrm_algo_kind {
     XFRM_ALGO_AEAD,             /* One combined-mode algorithm, RFC 4303. */
     XFRM_ALGO_CIPHER_AUTH,      /* Cipher (perhaps null) plus integrity. */
+    XFRM_ALGO_AUTH,             /* Integrity alone: AH, RFC 4302. */
+    XFRM_ALGO_COMP,             /* Compression: IPComp, RFC 3173. */
 };
 
 struct xfrm_algo {
     const char *name;           /* What people type, e.g. "aes128gcm16". */
     enum xfrm_algo_kind kind;
+    uint8_t proto;              /* Whose SAs: IPPROTO_ESP, _AH or _COMP. */
 
-    /* Kernel crypto API names: for XFRM_ALGO_AEAD 'crypt_name' is that of
-     * XFRMA_ALG_AEAD and 'auth_name' is NULL, otherwise those of
-     * XFRMA_ALG_CRYPT and XFRMA_ALG_AUTH_TRUNC. */
+    /* Kernel crypto API names.  'crypt_name' is that of XFRMA_ALG_AEAD,
+     * XFRMA_ALG_CRYPT or XFRMA_ALG_COMP, 'auth_name' that of
+     * XFRMA_ALG_AUTH_TRUNC; each is NULL where the kind has none. */
     const char *crypt_name;
     const char *auth_name;
 
     /* IANA "Transform Type 1" and "Transform Type 3" numbers (IKEv2
-     * registry); 'integ_id' is 0 for AEAD. */
+     * registry), for IPComp its "Notification IPCOMP Transform ID"; 0 where
+     * there is none. */
     uint16_t encr_id;
     uint16_t integ_id;
 
@@ -40,7 +44,8 @@ struct xfrm_algo {
     uint8_t salt_len;           /* Implicit nonce part, RFC 4106 section 4. */
     uint8_t auth_key_len;
     uint8_t iv_len;             /* Explicit IV in each packet. */
-    uint8_t block_len;          /* ESP padding granularity, at least 4. */
+    uint8_t block_len;          /* ESP padding granularity, at least 4; 0
+                                 * for other protocols. */
     uint8_t icv_len;
 
     /* The cipher runs in counter mode, so that one (key, sequence number)
@@ -48,13 +53,20 @@ struct xfrm_algo {
     bool counter_mode;
 };
 
+/* ESP only, and of any protocol.  No name stands for two algorithms. */
 const struct xfrm_algo *xfrm_algo_from_name(const char *name);
+const struct xfrm_algo *xfrm_algo_from_name_of(uint8_t proto,
+                                               const char *name);
 const struct xfrm_algo *xfrm_algo_from_kernel(
     const char *crypt_name, size_t crypt_key_bits,
     const char *auth_name, size_t auth_key_bits, size_t icv_bits);
-const struct xfrm_algo *xfrm_algo_at(size_t index);
+const struct xfrm_algo *xfrm_algo_at(size_t index);     /* All of them. */
 size_t xfrm_algo_key_len(const struct xfrm_algo *);
-void xfrm_algo_format_names(struct ds *);
+void xfrm_algo_format_kernel_names(const struct xfrm_algo *, struct ds *);
+void xfrm_algo_format_names(struct ds *);               /* ESP only. */
+void xfrm_algo_format_names_of(uint8_t proto, struct ds *);
 const struct xfrm_algo *xfrm_algo_nearest(const char *name);
+const struct xfrm_algo *xfrm_algo_nearest_of(uint8_t proto,
+                                             const char *name);
 
 #endif /* xfrm-algo.h */

@@ -501,11 +501,7 @@ format_op(const struct xfrm_op *op, struct ds *ds)
         if (op->type == XFRM_OP_SA_ADD) {
             ds_put_format(ds, "%s ", xfrm_dir_name(sa->dir));
         }
-        if (sa->proto == IPPROTO_ESP) {
-            ds_put_cstr(ds, "esp");
-        } else {
-            ds_put_format(ds, "proto %"PRIu8, sa->proto);
-        }
+        xfrm_proto_format(sa->proto, ds);
         ds_put_format(ds, " spi 0x%"PRIx32" dst ", sa->spi);
         xfrm_addr_format(&sa->dst, ds);
     } else {
@@ -533,8 +529,11 @@ hint_op(const struct xfrm_op *op, int error, struct ds *hint)
                     "exists already, perhaps of another if_id");
         break;
     case EPROTONOSUPPORT:
-        ds_put_format(hint, "is the module esp%c missing?",
-                      sa->dst.family == AF_INET6 ? '6' : '4');
+        /* esp4 and esp6, ah4 and ah6, but ipcomp and ipcomp6. */
+        ds_put_format(hint, "is the module %s%s missing?",
+                      xfrm_proto_name(sa->proto),
+                      sa->dst.family == AF_INET6 ? "6"
+                      : sa->proto == IPPROTO_COMP ? "" : "4");
         break;
     case EAFNOSUPPORT:
         ds_put_format(hint, "does this kernel have IPv%c?",
@@ -542,10 +541,10 @@ hint_op(const struct xfrm_op *op, int error, struct ds *hint)
         break;
     case ENOSYS:
     case ENOENT:
-        ds_put_format(hint, "this kernel has no algorithm %s (%s%s%s)",
-                      sa->algo->name, sa->algo->crypt_name,
-                      sa->algo->auth_name ? ", " : "",
-                      sa->algo->auth_name ? sa->algo->auth_name : "");
+        ds_put_format(hint, "this kernel has no algorithm %s (",
+                      sa->algo->name);
+        xfrm_algo_format_kernel_names(sa->algo, hint);
+        ds_put_char(hint, ')');
         break;
     case EOVERFLOW:
         ds_put_cstr(hint, "its sequence numbers are used up, it needs a new "

@@ -389,45 +389,16 @@ parse_esn(const struct xfrm_json_member *member,
     return NULL;
 }
 
-static bool
-encap_from_string(const char *s, struct xfrm_encap *encap)
-{
-    uint64_t sport, dport;
-    char buf[16];
-
-    if (!strcmp(s, "none")) {
-        memset(encap, 0, sizeof *encap);
-        return true;
-    } else if (!strcmp(s, "udp")) {
-        encap->sport = encap->dport = XFRM_ENCAP_PORT;
-        return true;
-    } else if (strncmp(s, "udp:", 4) || strlen(s + 4) >= sizeof buf) {
-        return false;
-    }
-
-    ovs_strlcpy(buf, s + 4, sizeof buf);
-    char *colon = strchr(buf, ':');
-    if (!colon) {
-        return false;
-    }
-    *colon = '\0';
-    if (!xfrm_text_to_decimal(buf, UINT16_MAX, &sport) || !sport
-        || !xfrm_text_to_decimal(colon + 1, UINT16_MAX, &dport) || !dport) {
-        return false;
-    }
-    encap->sport = sport;
-    encap->dport = dport;
-    return true;
-}
-
 static char *
 parse_encap(const struct xfrm_json_member *member,
             struct json_object *value, void *reader_)
 {
     struct sa_reader *reader = reader_;
     const char *s = get_cstr(value);
+    char *error = NULL;
 
-    if (!s || !encap_from_string(s, &reader->spec->encap)) {
+    if (!s || xfrm_encap_from_string(s, &reader->spec->encap, &error)) {
+        free(error);            /* The table says what is allowed. */
         return not_allowed(member, value);
     }
     reader->encap_given = true;

@@ -202,7 +202,7 @@ static bool
 algo_decode(const struct xfrm_nl_attr attrs[], bool keys,
             struct xfrm_sa_spec *sa)
 {
-    struct algo_attr aead, crypt, auth;
+    struct algo_attr aead, crypt, auth, comp;
     const struct xfrm_algo *algo = NULL;
     size_t crypt_len, auth_len;
     uint8_t key[XFRM_SECRET_MAX];
@@ -212,22 +212,24 @@ algo_decode(const struct xfrm_nl_attr attrs[], bool keys,
         || !algo_attr_decode(&attrs[XFRMA_ALG_CRYPT],
                              sizeof(struct kernel_xfrm_algo), &crypt)
         || !algo_attr_decode(&attrs[XFRMA_ALG_AUTH_TRUNC],
-                             sizeof(struct xfrm_algo_auth), &auth)) {
+                             sizeof(struct xfrm_algo_auth), &auth)
+        || !algo_attr_decode(&attrs[XFRMA_ALG_COMP],
+                             sizeof(struct kernel_xfrm_algo), &comp)) {
         return false;
     }
 
-    if (sa->proto != IPPROTO_ESP || attrs[XFRMA_ALG_COMP].data) {
-        return true;
+    /* An SA has one of these, a cipher perhaps with integrity. */
+    if (!!aead.name + (crypt.name || auth.name) + !!comp.name == 1) {
+        struct algo_attr *a = (aead.name ? &aead : comp.name ? &comp
+                               : &crypt);
+
+        algo = xfrm_algo_from_kernel(a->name, a->key_bits, auth.name,
+                                     auth.key_bits,
+                                     aead.name ? aead.icv_bits
+                                               : auth.icv_bits);
+        crypt = *a;
     }
-    if (aead.name && !crypt.name && !auth.name) {
-        algo = xfrm_algo_from_kernel(aead.name, aead.key_bits, NULL, 0,
-                                     aead.icv_bits);
-        crypt = aead;
-    } else if (!aead.name && crypt.name && auth.name) {
-        algo = xfrm_algo_from_kernel(crypt.name, crypt.key_bits, auth.name,
-                                     auth.key_bits, auth.icv_bits);
-    }
-    if (!algo) {
+    if (!algo || algo->proto != sa->proto) {
         return true;
     }
 

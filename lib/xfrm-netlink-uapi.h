@@ -11,10 +11,12 @@
 
 #include "xfrm-spec.h"
 
-/* The kernel's header has a structure of the same name as ours. */
+/* The kernel's header has structures of the same names as ours. */
 #define xfrm_algo kernel_xfrm_algo
+#define xfrm_mark kernel_xfrm_mark
 #include <linux/xfrm.h>
 #undef xfrm_algo
+#undef xfrm_mark
 
 /* XFRMA_SA_DIR and its values came with Linux 6.10, XFRM_OFFLOAD_PACKET with
  * 6.2, and they cannot be tested for where they are enumerators. */

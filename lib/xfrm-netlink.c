@@ -105,58 +105,87 @@ put(struct nl_msg *msg, int type, const void *data, size_t len)
     return nla_put(msg, type, len, data) ? EMSGSIZE : 0;
 }
 
+/* An algorithm without a length of its ICV, 'type' being its attribute. */
+static int
+put_plain_algo(struct nl_msg *msg, int type, const char *name,
+               const uint8_t *key, size_t key_len)
+{
+    struct kernel_xfrm_algo *plain;
+
+    plain = put_zero(msg, type, sizeof *plain + key_len);
+    if (!plain) {
+        return EMSGSIZE;
+    }
+    ovs_strlcpy(plain->alg_name, name, sizeof plain->alg_name);
+    plain->alg_key_len = key_len * 8;
+    if (key_len) {
+        memcpy(plain->alg_key, key, key_len);
+    }
+    return 0;
+}
+
+static int
+put_aead(struct nl_msg *msg, const struct xfrm_algo *algo,
+         const uint8_t *key, size_t key_len)
+{
+    struct xfrm_algo_aead *aead;
+
+    aead = put_zero(msg, XFRMA_ALG_AEAD, sizeof *aead + key_len);
+    if (!aead) {
+        return EMSGSIZE;
+    }
+    ovs_strlcpy(aead->alg_name, algo->crypt_name, sizeof aead->alg_name);
+    aead->alg_key_len = key_len * 8;
+    aead->alg_icv_len = algo->icv_len * 8;
+    if (key_len) {
+        memcpy(aead->alg_key, key, key_len);
+    }
+    return 0;
+}
+
+static int
+put_auth(struct nl_msg *msg, const struct xfrm_algo *algo, const uint8_t *key)
+{
+    size_t key_len = algo->auth_key_len;
+    struct xfrm_algo_auth *auth;
+
+    auth = put_zero(msg, XFRMA_ALG_AUTH_TRUNC, sizeof *auth + key_len);
+    if (!auth) {
+        return EMSGSIZE;
+    }
+    ovs_strlcpy(auth->alg_name, algo->auth_name, sizeof auth->alg_name);
+    auth->alg_key_len = key_len * 8;
+    auth->alg_trunc_len = algo->icv_len * 8;
+    if (key_len) {
+        memcpy(auth->alg_key, key, key_len);
+    }
+    return 0;
+}
+
 static int
 put_algo(struct nl_msg *msg, const struct xfrm_sa_spec *sa)
 {
     const struct xfrm_algo *algo = sa->algo;
     size_t crypt_len = algo->crypt_key_len + algo->salt_len;
     const uint8_t *key = sa->key.data;
+    int error;
 
-    if (sa->key.len != xfrm_algo_key_len(algo)) {
+    if (sa->key.len != xfrm_algo_key_len(algo) || algo->proto != sa->proto) {
         return EINVAL;
     }
-
-    if (algo->kind == XFRM_ALGO_AEAD) {
-        struct xfrm_algo_aead *aead;
-
-        aead = put_zero(msg, XFRMA_ALG_AEAD, sizeof *aead + crypt_len);
-        if (!aead) {
-            return EMSGSIZE;
-        }
-        ovs_strlcpy(aead->alg_name, algo->crypt_name, sizeof aead->alg_name);
-        aead->alg_key_len = crypt_len * 8;
-        aead->alg_icv_len = algo->icv_len * 8;
-        if (crypt_len) {
-            memcpy(aead->alg_key, key, crypt_len);
-        }
-    } else {
-        struct kernel_xfrm_algo *crypt;
-        struct xfrm_algo_auth *auth;
-
-        crypt = put_zero(msg, XFRMA_ALG_CRYPT, sizeof *crypt + crypt_len);
-        if (!crypt) {
-            return EMSGSIZE;
-        }
-        ovs_strlcpy(crypt->alg_name, algo->crypt_name,
-                    sizeof crypt->alg_name);
-        crypt->alg_key_len = crypt_len * 8;
-        if (crypt_len) {
-            memcpy(crypt->alg_key, key, crypt_len);
-        }
-
-        auth = put_zero(msg, XFRMA_ALG_AUTH_TRUNC,
-                        sizeof *auth + algo->auth_key_len);
-        if (!auth) {
-            return EMSGSIZE;
-        }
-        ovs_strlcpy(auth->alg_name, algo->auth_name, sizeof auth->alg_name);
-        auth->alg_key_len = algo->auth_key_len * 8;
-        auth->alg_trunc_len = algo->icv_len * 8;
-        if (algo->auth_key_len) {
-            memcpy(auth->alg_key, key + crypt_len, algo->auth_key_len);
-        }
+    switch (algo->kind) {
+    case XFRM_ALGO_AEAD:
+        return put_aead(msg, algo, key, crypt_len);
+    case XFRM_ALGO_CIPHER_AUTH:
+        error = put_plain_algo(msg, XFRMA_ALG_CRYPT, algo->crypt_name, key,
+                               crypt_len);
+        return error ? error : put_auth(msg, algo, key + crypt_len);
+    case XFRM_ALGO_AUTH:
+        return put_auth(msg, algo, key);
+    case XFRM_ALGO_COMP:
+        return put_plain_algo(msg, XFRMA_ALG_COMP, algo->crypt_name, key, 0);
     }
-    return 0;
+    return EINVAL;
 }
 
 /* The counters of an SA that starts past zero also get a full bitmap: nothing

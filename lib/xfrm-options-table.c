@@ -299,40 +299,17 @@ format_dev(const struct xfrm_port_options *o, struct ds *ds)
 }
 
 static bool
-parse_port(const char *value, uint16_t *port)
-{
-    uint64_t u64;
-    bool ok = xfrm_text_to_decimal(value, UINT16_MAX, &u64) && u64;
-
-    *port = ok ? u64 : 0;
-    return ok;
-}
-
-static bool
 parse_encap(const char *value, struct xfrm_port_options *o,
             char **reasonp OVS_UNUSED)
 {
-    char buffer[sizeof "65535:65535"];
-    char *colon;
+    char *error;
 
-    if (!strcmp(value, "none")) {
-        return true;
-    }
-    if (!strcmp(value, "udp")) {
-        o->encap.sport = o->encap.dport = XFRM_ENCAP_PORT;
-        return true;
-    }
-    if (strncmp(value, "udp:", 4) || strlen(value + 4) >= sizeof buffer) {
+    /* The table says what is allowed, as for each option. */
+    if (xfrm_encap_from_string(value, &o->encap, &error)) {
+        free(error);
         return false;
     }
-    ovs_strlcpy(buffer, value + 4, sizeof buffer);
-    colon = strchr(buffer, ':');
-    if (!colon) {
-        return false;
-    }
-    *colon = '\0';
-    return (parse_port(buffer, &o->encap.sport)
-            && parse_port(colon + 1, &o->encap.dport));
+    return true;
 }
 
 static void

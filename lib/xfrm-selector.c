@@ -9,6 +9,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -237,6 +240,76 @@ xfrm_sel_hash(const struct xfrm_sel *sel, uint32_t basis)
     return hash_bytes(sel, sizeof *sel, basis);
 }
 
+/* Protocols by name; the first of two names is the one to print.  The others
+ * have numbers only. */
+static const struct {
+    const char *name;
+    uint8_t number;
+} protocols[] = {
+    { "icmp", IPPROTO_ICMP },
+    { "igmp", IPPROTO_IGMP },
+    { "ipip", IPPROTO_IPIP },
+    { "tcp", IPPROTO_TCP },
+    { "udp", IPPROTO_UDP },
+    { "dccp", IPPROTO_DCCP },
+    { "ipv6", IPPROTO_IPV6 },
+    { "gre", IPPROTO_GRE },
+    { "esp", IPPROTO_ESP },
+    { "ah", IPPROTO_AH },
+    { "icmpv6", IPPROTO_ICMPV6 },
+    { "ipv6-icmp", IPPROTO_ICMPV6 },
+    { "ospf", 89 },
+    { "ipcomp", IPPROTO_COMP },
+    { "vrrp", 112 },
+    { "l2tp", 115 },
+    { "sctp", IPPROTO_SCTP },
+    { "udplite", IPPROTO_UDPLITE },
+};
+
+static bool
+protocol_has_ports(uint8_t proto)
+{
+    return (proto == IPPROTO_TCP || proto == IPPROTO_UDP
+            || proto == IPPROTO_UDPLITE || proto == IPPROTO_SCTP
+            || proto == IPPROTO_DCCP);
+}
+
+static bool
+protocol_is_icmp(uint8_t proto)
+{
+    return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+static void
+format_protocol(uint8_t proto, struct ds *ds)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+        if (protocols[i].number == proto) {
+            ds_put_cstr(ds, protocols[i].name);
+            return;
+        }
+    }
+    ds_put_format(ds, "%"PRIu8, proto);
+}
+
+static bool
+parse_protocol(const char *s, uint8_t *protop)
+{
+    uint64_t number;
+
+    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+        if (!strcmp(protocols[i].name, s)) {
+            *protop = protocols[i].number;
+            return true;
+        }
+    }
+    if (!xfrm_text_to_decimal(s, UINT8_MAX, &number) || !number) {
+        return false;
+    }
+    *protop = number;
+    return true;
+}
+
 static void
 format_port(const char *name, ovs_be16 port, ovs_be16 mask, struct ds *ds)
 {
@@ -253,6 +326,8 @@ format_port(const char *name, ovs_be16 port, ovs_be16 mask, struct ds *ds)
 void
 xfrm_sel_format(const struct xfrm_sel *sel, struct ds *ds)
 {
+    bool icmp = protocol_is_icmp(sel->proto);
+
     if (xfrm_sel_is_any(sel)) {
         ds_put_cstr(ds, "any");
         return;
@@ -264,6 +339,259 @@ xfrm_sel_format(const struct xfrm_sel *sel, struct ds *ds)
     if (sel->proto) {
         ds_put_format(ds, " proto %"PRIu8, sel->proto);
     }
-    format_port("sport", sel->sport, sel->sport_mask, ds);
-    format_port("dport", sel->dport, sel->dport_mask, ds);
+    format_port(icmp ? "icmp-type" : "sport", sel->sport, sel->sport_mask,
+                ds);
+    format_port(icmp ? "icmp-code" : "dport", sel->dport, sel->dport_mask,
+                ds);
+}
+
+/* Returns NULL if 'sel' keeps the rules of its structure, otherwise a malloc'd
+ * reason that does not repeat the selector. */
+char *
+xfrm_sel_check(const struct xfrm_sel *sel)
+{
+    uint16_t family = sel->src.addr.family;
+
+    if (family != sel->dst.addr.family) {
+        return xstrdup("both prefixes must be IPv4 or both IPv6");
+    }
+    if (family == AF_UNSPEC) {
+        return (sel->proto || sel->sport_mask || sel->dport_mask
+                ? xstrdup("src or dst must say whether it is for IPv4 or "
+                          "IPv6, for instance src=0.0.0.0/0")
+                : NULL);
+    }
+    if ((sel->proto == IPPROTO_ICMP && family != AF_INET)
+        || (sel->proto == IPPROTO_ICMPV6 && family != AF_INET6)) {
+        return xasprintf("proto must be %s with %s prefixes",
+                         family == AF_INET ? "icmp" : "icmpv6",
+                         family == AF_INET ? "IPv4" : "IPv6");
+    }
+    if ((sel->sport_mask || sel->dport_mask)
+        && !protocol_has_ports(sel->proto) && !protocol_is_icmp(sel->proto)) {
+        return xstrdup("with sport or dport, proto must be tcp, udp, "
+                       "udplite, sctp or dccp");
+    }
+    if (protocol_is_icmp(sel->proto)
+        && sel->dport_mask && !sel->sport_mask) {
+        return xstrdup("with icmp-code there must be icmp-type");
+    }
+    return NULL;
+}
+
+/* ## Selectors as pairs. ## */
+
+/* What the ports of a selector under construction were given as. */
+enum { DRAFT_PORTS = 1, DRAFT_ICMP = 2 };
+
+enum sel_key { SEL_SRC, SEL_DST, SEL_PROTO, SEL_SPORT, SEL_DPORT,
+               SEL_ICMP_TYPE, SEL_ICMP_CODE, N_SEL_KEYS };
+
+static const char *const sel_keys[N_SEL_KEYS] = {
+    [SEL_SRC] = "src",
+    [SEL_DST] = "dst",
+    [SEL_PROTO] = "proto",
+    [SEL_SPORT] = "sport",
+    [SEL_DPORT] = "dport",
+    [SEL_ICMP_TYPE] = "icmp-type",
+    [SEL_ICMP_CODE] = "icmp-code",
+};
+
+static int
+sel_error(const char *key, const char *value, const char *reason,
+          char **errorp)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&ds, "selector \"");
+    xfrm_text_put_escaped(&ds, key);
+    ds_put_char(&ds, '=');
+    xfrm_text_put_escaped(&ds, value);
+    ds_put_format(&ds, "\": %s", reason);
+    *errorp = ds_steal_cstr(&ds);
+    return EINVAL;
+}
+
+static int
+sel_set_prefix(const char *key, const char *value, struct xfrm_prefix *prefix,
+               char **errorp)
+{
+    struct xfrm_prefix new;
+    char *reason;
+    int error;
+
+    if (!xfrm_prefix_from_string(value, &new, &reason)) {
+        *prefix = new;
+        return 0;
+    }
+    error = sel_error(key, value, reason, errorp);
+    free(reason);
+    return error;
+}
+
+/* 'draft' says which pair of keys 'key' belongs to. */
+static int
+sel_set_port(struct xfrm_sel *sel, const char *key, const char *value,
+             uint8_t draft, ovs_be16 *port, ovs_be16 *mask, char **errorp)
+{
+    unsigned int max = draft == DRAFT_ICMP ? UINT8_MAX : UINT16_MAX;
+    uint64_t number;
+
+    if (sel->draft && sel->draft != draft) {
+        return sel_error(key, value, "a selector has ports or an ICMP type, "
+                         "not both", errorp);
+    }
+    if (!xfrm_text_to_decimal(value, max, &number)) {
+        return sel_error(key, value, draft == DRAFT_ICMP
+                         ? "it must be a number 0..255"
+                         : "it must be a number 0..65535", errorp);
+    }
+    sel->draft = draft;
+    *port = htons(number);
+    *mask = OVS_BE16_MAX;
+    return 0;
+}
+
+/* Adds 'key' and 'value' to '*sel', which was all zero before the first.
+ * Returns 0, or EINVAL with '*errorp' a malloc'd sentence and '*sel' as it
+ * was.  What was made so is good for nothing before xfrm_sel_finish(). */
+int
+xfrm_sel_set(struct xfrm_sel *sel, const char *key, const char *value,
+             char **errorp)
+{
+    size_t i;
+
+    *errorp = NULL;
+    for (i = 0; i < N_SEL_KEYS && strcmp(sel_keys[i], key); i++) {
+        continue;
+    }
+    switch (i) {
+    case SEL_SRC:
+        return sel_set_prefix(key, value, &sel->src, errorp);
+    case SEL_DST:
+        return sel_set_prefix(key, value, &sel->dst, errorp);
+    case SEL_PROTO:
+        return (parse_protocol(value, &sel->proto) ? 0
+                : sel_error(key, value, "it must be a number 1..255, or a "
+                            "name such as tcp, udp, sctp, icmp, icmpv6, gre",
+                            errorp));
+    case SEL_SPORT:
+        return sel_set_port(sel, key, value, DRAFT_PORTS, &sel->sport,
+                            &sel->sport_mask, errorp);
+    case SEL_DPORT:
+        return sel_set_port(sel, key, value, DRAFT_PORTS, &sel->dport,
+                            &sel->dport_mask, errorp);
+    case SEL_ICMP_TYPE:
+        return sel_set_port(sel, key, value, DRAFT_ICMP, &sel->sport,
+                            &sel->sport_mask, errorp);
+    case SEL_ICMP_CODE:
+        return sel_set_port(sel, key, value, DRAFT_ICMP, &sel->dport,
+                            &sel->dport_mask, errorp);
+    default:
+        return sel_error(key, value, "the key must be src, dst, proto, "
+                         "sport, dport, icmp-type or icmp-code", errorp);
+    }
+}
+
+/* Completes '*sel' after the last xfrm_sel_set(): a missing prefix is that of
+ * the whole family.  No pair at all gives what matches everything.  Returns 0,
+ * or EINVAL with '*errorp' a malloc'd sentence; then '*sel' must not be
+ * used. */
+int
+xfrm_sel_finish(struct xfrm_sel *sel, char **errorp)
+{
+    uint16_t src_family = sel->src.addr.family;
+    uint16_t dst_family = sel->dst.addr.family;
+    uint16_t family = (src_family ? src_family
+                       : dst_family ? dst_family
+                       : sel->proto == IPPROTO_ICMP ? AF_INET
+                       : sel->proto == IPPROTO_ICMPV6 ? AF_INET6
+                       : AF_UNSPEC);
+    struct ds proto = DS_EMPTY_INITIALIZER;
+
+    *errorp = NULL;
+    if (sel->proto) {
+        format_protocol(sel->proto, &proto);
+    } else {
+        ds_put_cstr(&proto, "missing");
+    }
+    if (sel->draft == DRAFT_ICMP && !protocol_is_icmp(sel->proto)) {
+        *errorp = xasprintf("selector: with icmp-type or icmp-code, proto "
+                            "must be icmp or icmpv6, but it is %s",
+                            ds_cstr(&proto));
+    } else if (sel->draft == DRAFT_PORTS && !protocol_has_ports(sel->proto)) {
+        *errorp = xasprintf("selector: with sport or dport, proto must be "
+                            "tcp, udp, udplite, sctp or dccp, but it is "
+                            "%s",
+                            ds_cstr(&proto));
+    }
+    ds_destroy(&proto);
+
+    if (!*errorp) {
+        char *reason;
+
+        if (!src_family) {
+            sel->src = xfrm_prefix_any(family);
+        }
+        if (!dst_family) {
+            sel->dst = xfrm_prefix_any(family);
+        }
+        reason = xfrm_sel_check(sel);
+        if (reason) {
+            *errorp = xasprintf("selector: %s", reason);
+            free(reason);
+        } else {
+            sel->draft = 0;
+        }
+    }
+    return *errorp ? EINVAL : 0;
+}
+
+static void
+pair_port(enum sel_key key, ovs_be16 port, ovs_be16 mask,
+          void (*cb)(const char *key, const char *value, void *aux),
+          void *aux)
+{
+    char value[32];
+
+    if (mask == OVS_BE16_MAX) {
+        snprintf(value, sizeof value, "%"PRIu16, ntohs(port));
+    } else {
+        snprintf(value, sizeof value, "%"PRIu16"/0x%"PRIx16, ntohs(port),
+                 ntohs(mask));
+    }
+    if (mask) {
+        cb(sel_keys[key], value, aux);
+    }
+}
+
+/* Calls 'cb' for each pair that 'sel' consists of.  xfrm_sel_set() and
+ * xfrm_sel_finish() make the same selector of them, but for port masks, which
+ * only foreign selectors have ("1000/0xfff8"). */
+void
+xfrm_sel_for_each_pair(const struct xfrm_sel *sel,
+                       void (*cb)(const char *key, const char *value,
+                                  void *aux), void *aux)
+{
+    bool icmp = protocol_is_icmp(sel->proto);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (xfrm_sel_is_any(sel)) {
+        return;
+    }
+    xfrm_prefix_format(&sel->src, &ds);
+    cb(sel_keys[SEL_SRC], ds_cstr(&ds), aux);
+    ds_clear(&ds);
+    xfrm_prefix_format(&sel->dst, &ds);
+    cb(sel_keys[SEL_DST], ds_cstr(&ds), aux);
+    if (sel->proto) {
+        ds_clear(&ds);
+        format_protocol(sel->proto, &ds);
+        cb(sel_keys[SEL_PROTO], ds_cstr(&ds), aux);
+    }
+    ds_destroy(&ds);
+    pair_port(icmp ? SEL_ICMP_TYPE : SEL_SPORT, sel->sport, sel->sport_mask,
+              cb, aux);
+    pair_port(icmp ? SEL_ICMP_CODE : SEL_DPORT, sel->dport, sel->dport_mask,
+              cb, aux);
 }

@@ -40,7 +40,9 @@ struct xfrm_sel {
     ovs_be16 sport, sport_mask;
     ovs_be16 dport, dport_mask;
     uint8_t proto;              /* IPPROTO_*, 0: any. */
-    uint8_t pad[3];             /* Always 0. */
+    uint8_t draft;              /* 0 but between xfrm_sel_set() and
+                                 * xfrm_sel_finish(). */
+    uint8_t pad[2];             /* Always 0. */
 };
 
 size_t xfrm_addr_len(uint16_t family);      /* Bytes: 4, 16, or 0. */
@@ -64,5 +66,15 @@ bool xfrm_sel_equals(const struct xfrm_sel *, const struct xfrm_sel *);
 bool xfrm_sel_is_any(const struct xfrm_sel *);
 uint32_t xfrm_sel_hash(const struct xfrm_sel *, uint32_t basis);
 void xfrm_sel_format(const struct xfrm_sel *, struct ds *);
+char *xfrm_sel_check(const struct xfrm_sel *);
+
+/* Selectors as pairs of a key ("src", "dst", "proto", "sport", "dport",
+ * "icmp-type", "icmp-code") and a value, in any order. */
+int xfrm_sel_set(struct xfrm_sel *, const char *key, const char *value,
+                 char **errorp);
+int xfrm_sel_finish(struct xfrm_sel *, char **errorp);
+void xfrm_sel_for_each_pair(const struct xfrm_sel *,
+                            void (*cb)(const char *key, const char *value,
+                                       void *aux), void *aux);
 
 #endif /* xfrm-selector.h */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Value types for links, SAs and policies; see xfrm-spec.h.  Uses xfrm-secret,
- * xfrm-algo and xfrm-selector; above it stands everything that handles
- * SAs. */
+/* Value types: SAs (see xfrm-spec.h).  Uses xfrm-secret, xfrm-algo and
+ * xfrm-selector; above it stands everything that handles SAs. */
 
 #include <config.h>
 
@@ -17,70 +16,6 @@
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
-
-/* Names. */
-
-static const char *
-value_to_name(const char *const names[], size_t n, unsigned int value)
-{
-    return value < n ? names[value] : "unknown";
-}
-
-static bool
-name_to_value(const char *const names[], size_t n, const char *name,
-              unsigned int *valuep)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!strcmp(names[i], name)) {
-            *valuep = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Defines xfrm_<WHAT>_name() and xfrm_<WHAT>_from_name().  The latter leaves
- * its output alone if there is no such name. */
-#define XFRM_NAMES(WHAT, N, ...)                                        \
-    static const char *const WHAT##_names[N] = { __VA_ARGS__ };         \
-                                                                        \
-    const char *                                                        \
-    xfrm_##WHAT##_name(enum xfrm_##WHAT value)                          \
-    {                                                                   \
-        return value_to_name(WHAT##_names, N, value);                   \
-    }                                                                   \
-                                                                        \
-    bool                                                                \
-    xfrm_##WHAT##_from_name(const char *name, enum xfrm_##WHAT *valuep) \
-    {                                                                   \
-        unsigned int value;                                             \
-                                                                        \
-        if (!name_to_value(WHAT##_names, N, name, &value)) {            \
-            return false;                                               \
-        }                                                               \
-        *valuep = value;                                                \
-        return true;                                                    \
-    }
-
-XFRM_NAMES(mode, XFRM_SPEC_N_MODES,
-           [XFRM_SPEC_TUNNEL] = "tunnel",
-           [XFRM_SPEC_TRANSPORT] = "transport",
-           [XFRM_SPEC_BEET] = "beet")
-XFRM_NAMES(dir, XFRM_N_DIRS,
-           [XFRM_DIR_IN] = "in",
-           [XFRM_DIR_OUT] = "out",
-           [XFRM_DIR_FWD] = "fwd")
-XFRM_NAMES(action, XFRM_N_ACTIONS,
-           [XFRM_ACTION_PROTECT] = "protect",
-           [XFRM_ACTION_DISCARD] = "discard")
-XFRM_NAMES(offload, XFRM_N_OFFLOADS,
-           [XFRM_OFF_NO] = "no",
-           [XFRM_OFF_CRYPTO] = "crypto",
-           [XFRM_OFF_PACKET] = "packet",
-           [XFRM_OFF_AUTO] = "auto")
-XFRM_NAMES(keying, XFRM_N_KEYINGS,
-           [XFRM_KEYING_MANAGED] = "managed",
-           [XFRM_KEYING_EXTERNAL] = "external")
 
 /* SAs. */
 
@@ -132,6 +67,9 @@ xfrm_sa_states_free(struct xfrm_sa_state *states, size_t n)
 static char *
 check_identity(const struct xfrm_sa_spec *spec)
 {
+    uint32_t spi_max = (spec->proto == IPPROTO_COMP
+                        ? XFRM_CPI_MAX : UINT32_MAX);
+
     if (!spec->if_id) {
         return xstrdup("if_id 0: it must be 1..4294967295");
     }
@@ -139,13 +77,20 @@ check_identity(const struct xfrm_sa_spec *spec)
         return xasprintf("direction \"%s\": it must be in or out",
                          xfrm_dir_name(spec->dir));
     }
-    if (spec->spi < XFRM_SPI_MIN) {
-        return xasprintf("spi %"PRIu32": it must be %d..4294967295",
-                         spec->spi, XFRM_SPI_MIN);
+    if (spec->proto != IPPROTO_ESP && spec->proto != IPPROTO_AH
+        && spec->proto != IPPROTO_COMP) {
+        return xasprintf("proto %"PRIu8": it must be %d (ESP), %d (AH) or %d "
+                         "(IPComp)", spec->proto, IPPROTO_ESP, IPPROTO_AH,
+                         IPPROTO_COMP);
     }
-    if (spec->proto != IPPROTO_ESP) {
-        return xasprintf("proto %"PRIu8": it must be %d (ESP)",
-                         spec->proto, IPPROTO_ESP);
+    if (spec->spi < XFRM_SPI_MIN) {
+        return xasprintf("spi %"PRIu32": it must be %d..%"PRIu32,
+                         spec->spi, XFRM_SPI_MIN, spi_max);
+    }
+    if (spec->spi > spi_max) {
+        return xasprintf("spi %"PRIu32": with proto ipcomp it is a CPI and "
+                         "must be %d..%"PRIu32,
+                         spec->spi, XFRM_SPI_MIN, spi_max);
     }
     return NULL;
 }
@@ -190,18 +135,19 @@ check_selector(const struct xfrm_sa_spec *spec)
 {
     const struct xfrm_sel *sel = &spec->sel;
     bool given = !xfrm_sel_is_any(sel);
-    const char *reason = NULL;
+    char *reason = xfrm_sel_check(sel);
 
-    if (sel->src.addr.family != sel->dst.addr.family) {
-        reason = "both prefixes must be IPv4 or both IPv6";
+    if (reason) {
+        /* That is it. */
     } else if (spec->mode == XFRM_SPEC_BEET
                && !(xfrm_prefix_is_host(&sel->src)
                     && xfrm_prefix_is_host(&sel->dst))) {
-        reason = "in beet mode it must be one host for src and one for dst";
+        reason = xstrdup("in beet mode it must be one host for src and one "
+                         "for dst");
     } else if (spec->mode == XFRM_SPEC_TRANSPORT && given
                && sel->src.addr.family != spec->src.family) {
-        reason = "in transport mode it must have the family of the SA's "
-                 "addresses";
+        reason = xstrdup("in transport mode it must have the family of the "
+                         "SA's addresses");
     }
 
     if (reason) {
@@ -210,6 +156,7 @@ check_selector(const struct xfrm_sa_spec *spec)
         ds_put_cstr(&ds, "selector \"");
         xfrm_sel_format(sel, &ds);
         ds_put_format(&ds, "\": %s", reason);
+        free(reason);
         return ds_steal_cstr(&ds);
     }
     return NULL;
@@ -220,16 +167,25 @@ check_algorithm(const struct xfrm_sa_spec *spec)
 {
     const struct xfrm_algo *algo = spec->algo;
 
-    if (!algo) {
+    if (!algo || algo->proto != spec->proto) {
         struct ds ds = DS_EMPTY_INITIALIZER;
 
-        ds_put_cstr(&ds, "algorithm is missing: it must be one of ");
-        xfrm_algo_format_names(&ds);
+        if (algo) {
+            ds_put_format(&ds, "algorithm \"%s\": with proto %s it must be "
+                          "one of ", algo->name, xfrm_proto_name(spec->proto));
+        } else {
+            ds_put_cstr(&ds, "algorithm is missing: it must be one of ");
+        }
+        xfrm_algo_format_names_of(spec->proto, &ds);
         return ds_steal_cstr(&ds);
     }
     if (spec->key.len != xfrm_algo_key_len(algo)) {
         struct ds ds = DS_EMPTY_INITIALIZER;
 
+        if (!xfrm_algo_key_len(algo)) {
+            return xasprintf("key of %"PRIuSIZE" bytes: %s takes none",
+                             spec->key.len, algo->name);
+        }
         ds_put_format(&ds, "key of %"PRIuSIZE" bytes: %s takes %"PRIuSIZE" (",
                       spec->key.len, algo->name, xfrm_algo_key_len(algo));
         if (algo->crypt_key_len) {
@@ -252,6 +208,18 @@ check_algorithm(const struct xfrm_sa_spec *spec)
 static char *
 check_sequence(const struct xfrm_sa_spec *spec)
 {
+    if (spec->proto == IPPROTO_COMP) {
+        if (spec->replay_window) {
+            /* The kernel would drop each packet, their number being 0. */
+            return xasprintf("replay_window %"PRIu32": with proto ipcomp, "
+                             "which has no sequence numbers, it must be 0",
+                             spec->replay_window);
+        }
+        if (spec->esn) {
+            return xstrdup("esn: with proto ipcomp, which has no sequence "
+                           "numbers, it must be false");
+        }
+    }
     if (spec->replay_window > XFRM_REPLAY_WINDOW_MAX) {
         return xasprintf("replay_window %"PRIu32": it must be 0..%d",
                          spec->replay_window, XFRM_REPLAY_WINDOW_MAX);
@@ -285,12 +253,69 @@ check_lifetimes(const struct xfrm_sa_spec *spec)
     if (!error) {
         error = check_lifetime("seconds", lt->soft_seconds, lt->hard_seconds);
     }
+    if (!error) {
+        error = check_lifetime("idle", lt->soft_idle, lt->hard_idle);
+    }
     return error;
+}
+
+static char *
+check_mark(const char *name, const struct xfrm_mark *mark)
+{
+    if (mark->value & ~mark->mask) {
+        return xasprintf("%s 0x%"PRIx32"/0x%"PRIx32": the value must have no "
+                         "bits outside the mask", name, mark->value,
+                         mark->mask);
+    }
+    return NULL;
+}
+
+static char *
+check_marks(const struct xfrm_sa_spec *spec)
+{
+    char *error = check_mark("mark", &spec->mark);
+
+    return error ? error : check_mark("output_mark", &spec->output_mark);
+}
+
+static char *
+check_flags(const struct xfrm_sa_spec *spec)
+{
+    if (spec->flags & ~XFRM_SA_ALL_FLAGS) {
+        return xasprintf("flags 0x%"PRIx32": there are only those of 0x%x",
+                         spec->flags, XFRM_SA_ALL_FLAGS);
+    }
+    if (spec->flags & XFRM_SA_OSEQ_MAY_WRAP) {
+        if (spec->algo && spec->algo->counter_mode) {
+            return xasprintf("flag oseq-may-wrap: with %s a sequence number "
+                             "must never be used twice", spec->algo->name);
+        }
+        if (spec->esn || spec->proto == IPPROTO_COMP) {
+            return xasprintf("flag oseq-may-wrap: with %s there is nothing "
+                             "that could wrap", spec->esn ? "esn" : "ipcomp");
+        }
+    }
+    return NULL;
 }
 
 static char *
 check_delivery(const struct xfrm_sa_spec *spec)
 {
+    if (spec->proto != IPPROTO_ESP) {
+        const char *proto = xfrm_proto_name(spec->proto);
+
+        if (spec->encap.sport || spec->encap.dport) {
+            return xasprintf("encap: with proto %s it must be none", proto);
+        }
+        if (spec->offload != XFRM_OFF_NO) {
+            return xasprintf("offload \"%s\": with proto %s it must be no",
+                             xfrm_offload_name(spec->offload), proto);
+        }
+        if (spec->mode == XFRM_SPEC_BEET) {
+            return xasprintf("mode \"beet\": with proto %s it must be tunnel "
+                             "or transport", proto);
+        }
+    }
     if (!spec->encap.sport != !spec->encap.dport) {
         return xasprintf("encap ports %"PRIu16" and %"PRIu16": both must be "
                          "1..65535, or both 0 for none",
@@ -320,6 +345,8 @@ xfrm_sa_spec_validate(const struct xfrm_sa_spec *spec, char **errorp)
         check_algorithm,
         check_sequence,
         check_lifetimes,
+        check_marks,
+        check_flags,
         check_delivery,
         check_selector,
     };
@@ -346,6 +373,7 @@ xfrm_sa_spec_same_id(const struct xfrm_sa_spec *a,
             && xfrm_addr_equals(&a->dst, &b->dst));
 }
 
+/* Without the idle times, which no backend knows. */
 static bool
 lifetime_equals(const struct xfrm_lifetime *a, const struct xfrm_lifetime *b)
 {
@@ -379,6 +407,9 @@ xfrm_sa_spec_equals(const struct xfrm_sa_spec *desired,
             && desired->encap.sport == actual->encap.sport
             && desired->encap.dport == actual->encap.dport
             && lifetime_equals(&desired->lifetime, &actual->lifetime)
+            && xfrm_mark_equals(&desired->mark, &actual->mark)
+            && xfrm_mark_equals(&desired->output_mark, &actual->output_mark)
+            && desired->flags == actual->flags
             && xfrm_sel_equals(&desired->sel, &actual->sel));
 }
 
@@ -388,16 +419,6 @@ xfrm_sa_spec_hash_id(const struct xfrm_sa_spec *spec)
 {
     return hash_bytes(&spec->dst, sizeof spec->dst,
                       hash_2words(spec->spi, spec->proto));
-}
-
-static void
-format_proto(uint8_t proto, struct ds *ds)
-{
-    if (proto == IPPROTO_ESP) {
-        ds_put_cstr(ds, "esp");
-    } else {
-        ds_put_format(ds, "proto-%"PRIu8, proto);
-    }
 }
 
 static void
@@ -418,7 +439,7 @@ xfrm_sa_spec_format(const struct xfrm_sa_spec *spec, struct ds *ds)
     const struct xfrm_lifetime *lt = &spec->lifetime;
 
     ds_put_format(ds, "%s ", xfrm_dir_name(spec->dir));
-    format_proto(spec->proto, ds);
+    xfrm_proto_format(spec->proto, ds);
     ds_put_format(ds, " spi 0x%08"PRIx32" ", spec->spi);
     xfrm_addr_format(&spec->src, ds);
     ds_put_cstr(ds, " -> ");
@@ -438,6 +459,20 @@ xfrm_sa_spec_format(const struct xfrm_sa_spec *spec, struct ds *ds)
     format_limit("bytes", lt->soft_bytes, lt->hard_bytes, ds);
     format_limit("packets", lt->soft_packets, lt->hard_packets, ds);
     format_limit("seconds", lt->soft_seconds, lt->hard_seconds, ds);
+    format_limit("idle", lt->soft_idle, lt->hard_idle, ds);
+    if (spec->mark.mask) {
+        ds_put_cstr(ds, " mark ");
+        xfrm_mark_format(&spec->mark, ds);
+    }
+    if (spec->output_mark.mask) {
+        ds_put_cstr(ds, " output-mark ");
+        xfrm_mark_format(&spec->output_mark, ds);
+    }
+    for (uint32_t flag = 1; flag < 1u << XFRM_SA_N_FLAGS; flag <<= 1) {
+        if (spec->flags & flag) {
+            ds_put_format(ds, " %s", xfrm_sa_flag_name(flag));
+        }
+    }
     if (!xfrm_sel_is_any(&spec->sel)) {
         ds_put_cstr(ds, " sel ");
         xfrm_sel_format(&spec->sel, ds);
@@ -470,80 +505,6 @@ xfrm_sa_spec_fingerprint(const struct xfrm_sa_spec *spec,
     xfrm_secret_fingerprint(&nonce_key, "ovs-xfrm sa nonce 1", fp);
 }
 
-/* Policies. */
-
-/* Would the kernel take 'a' and 'b' for the same policy? */
-bool
-xfrm_policy_spec_same_id(const struct xfrm_policy_spec *a,
-                         const struct xfrm_policy_spec *b)
-{
-    return (a->if_id == b->if_id
-            && a->dir == b->dir
-            && xfrm_sel_equals(&a->sel, &b->sel));
-}
-
-/* Member by member: the structure has padding. */
-static bool
-template_equals(const struct xfrm_template *a, const struct xfrm_template *b)
-{
-    return (xfrm_addr_equals(&a->src, &b->src)
-            && xfrm_addr_equals(&a->dst, &b->dst)
-            && a->reqid == b->reqid
-            && a->spi == b->spi
-            && a->proto == b->proto
-            && a->mode == b->mode);
-}
-
-bool
-xfrm_policy_spec_equals(const struct xfrm_policy_spec *a,
-                        const struct xfrm_policy_spec *b)
-{
-    if (!xfrm_policy_spec_same_id(a, b)
-        || a->priority != b->priority
-        || a->action != b->action
-        || a->n_templates != b->n_templates) {
-        return false;
-    }
-    for (size_t i = 0; i < MIN(a->n_templates, XFRM_MAX_TEMPLATES); i++) {
-        if (!template_equals(&a->templates[i], &b->templates[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A hash that is equal whenever xfrm_policy_spec_same_id() is true. */
-uint32_t
-xfrm_policy_spec_hash_id(const struct xfrm_policy_spec *spec)
-{
-    return xfrm_sel_hash(&spec->sel, hash_2words(spec->if_id, spec->dir));
-}
-
-/* Appends one line without a new-line. */
-void
-xfrm_policy_spec_format(const struct xfrm_policy_spec *spec, struct ds *ds)
-{
-    ds_put_format(ds, "%s ", xfrm_dir_name(spec->dir));
-    xfrm_sel_format(&spec->sel, ds);
-    ds_put_format(ds, " if_id %"PRIu32" priority %"PRIu32" %s",
-                  spec->if_id, spec->priority,
-                  xfrm_action_name(spec->action));
-    for (size_t i = 0; i < MIN(spec->n_templates, XFRM_MAX_TEMPLATES); i++) {
-        const struct xfrm_template *t = &spec->templates[i];
-
-        ds_put_cstr(ds, " tmpl ");
-        format_proto(t->proto, ds);
-        ds_put_format(ds, " %s ", xfrm_mode_name(t->mode));
-        xfrm_addr_format(&t->src, ds);
-        ds_put_cstr(ds, " -> ");
-        xfrm_addr_format(&t->dst, ds);
-        ds_put_format(ds, " reqid %"PRIu32, t->reqid);
-        if (t->spi) {
-            ds_put_format(ds, " spi 0x%08"PRIx32, t->spi);
-        }
-    }
-}
-
 /* MTU. */
 
 static int
@@ -552,15 +513,16 @@ ip_header_len(uint16_t family)
     return family == AF_INET6 ? 40 : 20;
 }
 
-/* Returns the length in bytes of the largest inner IP packet whose ESP packet
+/* Returns the length in bytes of the largest inner IP packet whose outer packet
  * fits 'outer_mtu' bytes, or 0 if none does.  IPv4 options and IPv6 extension
- * headers are not counted. */
+ * headers are not counted, nor is what IPComp may gain. */
 int
 xfrm_spec_inner_mtu(int outer_mtu, uint16_t outer_family,
                     uint16_t inner_family, enum xfrm_mode mode,
                     const struct xfrm_algo *algo, bool udp_encap)
 {
-    enum { ESP_HEADER_LEN = 8, ESP_TRAILER_LEN = 2, UDP_HEADER_LEN = 8 };
+    enum { ESP_HEADER_LEN = 8, ESP_TRAILER_LEN = 2, UDP_HEADER_LEN = 8,
+           AH_HEADER_LEN = 12, AH_ALIGN = 8 };
 
     /* The IP header before ESP is a new one or, in transport mode, that of the
      * inner packet. */
@@ -575,9 +537,16 @@ xfrm_spec_inner_mtu(int outer_mtu, uint16_t outer_family,
     }
 
     /* No IP packet is longer, whatever the device says (loopback: 65536). */
-    room = (MIN(outer_mtu, UINT16_MAX) - header
-            - (udp_encap ? UDP_HEADER_LEN : 0)
-            - ESP_HEADER_LEN - algo->iv_len - algo->icv_len);
+    room = MIN(outer_mtu, UINT16_MAX) - header;
+    if (algo->proto != IPPROTO_ESP) {
+        if (algo->proto == IPPROTO_AH) {
+            room -= ROUND_UP(AH_HEADER_LEN + algo->icv_len, AH_ALIGN);
+        }
+        return room > 0 ? MIN(room + bare, UINT16_MAX) : 0;
+    }
+
+    room -= ((udp_encap ? UDP_HEADER_LEN : 0)
+             + ESP_HEADER_LEN + algo->iv_len + algo->icv_len);
     block = MAX(algo->block_len, 4);
     if (room < block) {
         return 0;

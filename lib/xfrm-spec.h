@@ -7,6 +7,10 @@
  * Input is parsed and checked at the edge (xfrm-options, xfrm-json, later the
  * database); everything below works on these.  A spec in the hands of
  * xfrm-diff, the engine or a backend is valid: nothing there checks it again.
+ * Every member that is zero means what it meant before it existed.  SAs are in
+ * xfrm-spec.c, policies in xfrm-spec-policy.c, names and texts in
+ * xfrm-spec-text.c.
+ *
  * Pure; above xfrm-secret, xfrm-algo, xfrm-selector. */
 
 #include <net/if.h>
@@ -43,6 +47,12 @@ bool xfrm_action_from_name(const char *, enum xfrm_action *);
 bool xfrm_offload_from_name(const char *, enum xfrm_offload *);
 bool xfrm_keying_from_name(const char *, enum xfrm_keying *);
 
+/* The protocols that SAs and templates have: "esp", "ah" and "ipcomp" for
+ * IPPROTO_ESP, IPPROTO_AH and IPPROTO_COMP. */
+const char *xfrm_proto_name(uint8_t proto);
+void xfrm_proto_format(uint8_t proto, struct ds *);
+int xfrm_proto_from_name(const char *, uint8_t *proto, char **errorp);
+
 /* UDP encapsulation of ESP, RFC 3948.  Both ports zero: none. */
 struct xfrm_encap {
     uint16_t sport;             /* Host order. */
@@ -50,14 +60,55 @@ struct xfrm_encap {
 };
 #define XFRM_ENCAP_PORT 4500    /* RFC 3948 section 2. */
 
+/* "none", "udp" (port 4500 at both ends) or "udp:SPORT:DPORT". */
+int xfrm_encap_from_string(const char *, struct xfrm_encap *, char **errorp);
+
+/* A packet mark: "(packet's mark & mask) == value" where something is looked
+ * up, "packet's mark = value in the bits of mask" where it is set.  Mask 0
+ * (then 'value' is 0 too): no mark. */
+struct xfrm_mark {
+    uint32_t value;             /* No bits outside 'mask'. */
+    uint32_t mask;
+};
+
+/* "VALUE" (all bits) or "VALUE/MASK", decimal or 0x. */
+int xfrm_mark_from_string(const char *, struct xfrm_mark *, char **errorp);
+void xfrm_mark_format(const struct xfrm_mark *, struct ds *);
+bool xfrm_mark_equals(const struct xfrm_mark *, const struct xfrm_mark *);
+
+/* What an SA does besides protecting, bits of struct xfrm_sa_spec. */
+enum xfrm_sa_flag {
+    XFRM_SA_NOECN = 1 << 0,         /* Outer ECN is not copied inwards. */
+    XFRM_SA_DECAP_DSCP = 1 << 1,    /* Outer DSCP is copied inwards. */
+    XFRM_SA_DONT_ENCAP_DSCP = 1 << 2,   /* Inner DSCP stays inside. */
+    XFRM_SA_NOPMTUDISC = 1 << 3,    /* Outer packets may be fragmented. */
+    XFRM_SA_ICMP = 1 << 4,          /* ICMP errors are matched by what they
+                                     * quote. */
+    XFRM_SA_OSEQ_MAY_WRAP = 1 << 5, /* Starts again after 2**32 packets. */
+};
+#define XFRM_SA_N_FLAGS 6
+#define XFRM_SA_ALL_FLAGS ((1u << XFRM_SA_N_FLAGS) - 1)
+
+/* By name ("noecn", "decap-dscp", "dont-encap-dscp", "nopmtudisc", "icmp",
+ * "oseq-may-wrap"); xfrm_sa_flag_name() takes a single bit. */
+const char *xfrm_sa_flag_name(uint32_t flag);
+int xfrm_sa_flag_from_name(const char *, uint32_t *flag, char **errorp);
+
 /* Lifetimes; 0 means without limit. */
 struct xfrm_lifetime {
     uint64_t soft_bytes, hard_bytes;
     uint64_t soft_packets, hard_packets;
     uint64_t soft_seconds, hard_seconds;    /* Since the SA was added. */
+
+    /* Seconds without a packet.  The engine watches over these: the kernel
+     * has nothing of the kind, so that backends neither get nor report
+     * them. */
+    uint64_t soft_idle, hard_idle;
 };
 
 #define XFRM_SPI_MIN 256                /* RFC 4303 section 2.1. */
+#define XFRM_CPI_MAX UINT16_MAX         /* RFC 3173 section 3.3: an IPComp
+                                         * CPI, in the place of the SPI. */
 #define XFRM_REPLAY_WINDOW_MAX 4096     /* Packets; the kernel's limit. */
 #define XFRM_REPLAY_WINDOW_DEFAULT 128
 
@@ -66,7 +117,7 @@ struct xfrm_sa_spec {
     /* Identity.  The kernel finds an SA by (dst, spi, proto). */
     uint32_t if_id;
     uint32_t spi;               /* Host order. */
-    uint8_t proto;              /* IPPROTO_ESP. */
+    uint8_t proto;              /* IPPROTO_ESP, _AH or _COMP. */
     struct xfrm_addr src, dst;  /* Outer addresses, same family. */
 
     enum xfrm_dir dir;          /* XFRM_DIR_IN or XFRM_DIR_OUT. */
@@ -79,6 +130,9 @@ struct xfrm_sa_spec {
     struct xfrm_encap encap;
     struct xfrm_lifetime lifetime;
     struct xfrm_sel sel;        /* AF_UNSPEC: both families (tunnel mode). */
+    struct xfrm_mark mark;      /* Which packets may use it. */
+    struct xfrm_mark output_mark;   /* What its outer packets get. */
+    uint32_t flags;             /* enum xfrm_sa_flag. */
     enum xfrm_offload offload;  /* Asked for; only NO, CRYPTO, PACKET. */
     char offload_dev[IFNAMSIZ]; /* Device, or "". */
 };
@@ -103,19 +157,29 @@ struct xfrm_template {
     struct xfrm_addr src, dst;  /* Outer; AF_UNSPEC in transport mode: any. */
     uint32_t reqid;
     uint32_t spi;               /* Host order, 0: any. */
-    uint8_t proto;              /* IPPROTO_ESP. */
+    uint8_t proto;              /* IPPROTO_ESP, _AH or _COMP. */
     enum xfrm_mode mode;
+    bool optional;              /* Inbound packets may lack it (IPComp leaves
+                                 * out what does not shrink). */
 };
 
 /* Without pointers: copied by assignment. */
 struct xfrm_policy_spec {
-    /* Identity: (if_id, dir, sel). */
+    /* Identity: (if_id, dir, sel, mark). */
     uint32_t if_id;
     enum xfrm_dir dir;
-    struct xfrm_sel sel;
+    struct xfrm_sel sel;        /* Never AF_UNSPEC: the kernel has policies
+                                 * of one family only. */
+    struct xfrm_mark mark;
 
+    uint32_t index;             /* The kernel's number for it, only as
+                                 * reported; 0 in what is wanted. */
     uint32_t priority;          /* Lower numbers come first. */
     enum xfrm_action action;
+    enum xfrm_offload offload;  /* Only NO and PACKET. */
+    char offload_dev[IFNAMSIZ]; /* Device, or "" without offload. */
+
+    /* The first one is applied first on the way out (the innermost). */
     size_t n_templates;
     struct xfrm_template templates[XFRM_MAX_TEMPLATES];
 };
@@ -154,6 +218,8 @@ void xfrm_sa_spec_format(const struct xfrm_sa_spec *, struct ds *);
 void xfrm_sa_spec_fingerprint(const struct xfrm_sa_spec *,
                               struct xfrm_fingerprint *);
 
+int xfrm_policy_spec_validate(const struct xfrm_policy_spec *,
+                              char **errorp);
 bool xfrm_policy_spec_same_id(const struct xfrm_policy_spec *,
                               const struct xfrm_policy_spec *);
 bool xfrm_policy_spec_equals(const struct xfrm_policy_spec *,

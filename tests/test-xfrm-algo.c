@@ -7,6 +7,7 @@
 #undef NDEBUG
 #include "xfrm-algo.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ test_algo_list(struct ovs_cmdl_context *ctx OVS_UNUSED)
     for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
         printf("%s: %s %s encr %d integ %d key %d+%d+%d=%"PRIuSIZE
                " iv %d block %d icv %d%s\n",
-               algo->name, algo->crypt_name,
+               algo->name, algo->crypt_name ? algo->crypt_name : "-",
                algo->auth_name ? algo->auth_name : "-",
                algo->encr_id, algo->integ_id,
                algo->crypt_key_len, algo->salt_len, algo->auth_key_len,
@@ -52,26 +53,34 @@ test_algo_check(struct ovs_cmdl_context *ctx OVS_UNUSED)
 
         /* Also shows that no two rows have the same name or look the same to
          * the kernel. */
-        ovs_assert(xfrm_algo_from_name(algo->name) == algo);
+        ovs_assert(xfrm_algo_from_name_of(algo->proto, algo->name) == algo);
+        ovs_assert(xfrm_algo_from_name(algo->name)
+                   == (algo->proto == IPPROTO_ESP ? algo : NULL));
         ovs_assert(xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
                                          algo->auth_name, auth_bits,
                                          icv_bits) == algo);
-        ovs_assert(xfrm_algo_nearest(algo->name) == algo);
+        ovs_assert(xfrm_algo_nearest_of(algo->proto, algo->name) == algo);
 
-        ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits + 8,
-                                          algo->auth_name, auth_bits,
-                                          icv_bits));
+        ovs_assert(!algo->crypt_name
+                   || !xfrm_algo_from_kernel(algo->crypt_name, crypt_bits + 8,
+                                             algo->auth_name, auth_bits,
+                                             icv_bits));
         ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
                                           algo->auth_name, auth_bits,
                                           icv_bits + 1));
-        if (algo->kind == XFRM_ALGO_AEAD) {
-            ovs_assert(!algo->auth_name && !algo->integ_id
-                       && !algo->auth_key_len);
+        ovs_assert((algo->kind == XFRM_ALGO_AUTH)
+                   == (algo->proto == IPPROTO_AH));
+        ovs_assert((algo->kind == XFRM_ALGO_COMP)
+                   == (algo->proto == IPPROTO_COMP));
+        ovs_assert(!algo->crypt_name == (algo->kind == XFRM_ALGO_AUTH));
+        if (!algo->auth_name) {
+            ovs_assert(algo->kind == XFRM_ALGO_AEAD
+                       || algo->kind == XFRM_ALGO_COMP);
+            ovs_assert(!algo->integ_id && !algo->auth_key_len);
             ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
                                               "hmac(sha1)", 160, icv_bits));
         } else {
-            ovs_assert(algo->auth_name && algo->integ_id
-                       && algo->auth_key_len);
+            ovs_assert(algo->integ_id && algo->auth_key_len);
             ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
                                               NULL, 0, icv_bits));
             ovs_assert(!xfrm_algo_from_kernel(algo->crypt_name, crypt_bits,
@@ -79,30 +88,51 @@ test_algo_check(struct ovs_cmdl_context *ctx OVS_UNUSED)
                                               icv_bits));
         }
         ovs_assert(algo->counter_mode == (algo->salt_len > 0));
-        ovs_assert(algo->block_len >= 4 && !(algo->block_len % 4));
-        ovs_assert(xfrm_algo_key_len(algo)
-                   && xfrm_algo_key_len(algo) <= XFRM_SECRET_MAX);
-        ds_put_format(&expected, "%s%s", i ? ", " : "", algo->name);
+        if (algo->proto == IPPROTO_ESP) {
+            ovs_assert(algo->block_len >= 4 && !(algo->block_len % 4));
+            ds_put_format(&expected, "%s%s", i ? ", " : "", algo->name);
+        } else {
+            ovs_assert(!algo->block_len && !algo->iv_len);
+        }
+        ovs_assert(!xfrm_algo_key_len(algo)
+                   == (algo->kind == XFRM_ALGO_COMP));
+        ovs_assert(xfrm_algo_key_len(algo) <= XFRM_SECRET_MAX);
     }
     ovs_assert(i && !xfrm_algo_at(i + 1) && !xfrm_algo_at(SIZE_MAX));
     ovs_assert(!xfrm_algo_from_kernel(NULL, 0, NULL, 0, 0));
     ovs_assert(!xfrm_algo_from_name(""));
+    ovs_assert(!xfrm_algo_from_name_of(IPPROTO_AH, "aes128gcm16"));
+    ovs_assert(!xfrm_algo_from_name_of(0, "aes128gcm16"));
 
     xfrm_algo_format_names(&names);
     ovs_assert(!strcmp(ds_cstr(&names), ds_cstr(&expected)));
+    ds_clear(&names);
+    xfrm_algo_format_names_of(IPPROTO_AH, &names);
+    ovs_assert(!strcmp(ds_cstr(&names), "sha256, sha384, sha512, sha1"));
+    ds_clear(&names);
+    xfrm_algo_format_names_of(IPPROTO_COMP, &names);
+    ovs_assert(!strcmp(ds_cstr(&names), "deflate"));
     ds_destroy(&names);
     ds_destroy(&expected);
     puts("ok");
 }
 
-/* "algo-nearest NAME...": the best guesses. */
+/* "algo-nearest [ah:|ipcomp:]NAME...": the best guesses. */
 static void
 test_algo_nearest(struct ovs_cmdl_context *ctx)
 {
     for (int i = 1; i < ctx->argc; i++) {
-        const struct xfrm_algo *algo = xfrm_algo_nearest(ctx->argv[i]);
+        const struct xfrm_algo *algo;
+        const char *name = ctx->argv[i];
 
-        printf("%s: %s\n", ctx->argv[i], algo ? algo->name : "no idea");
+        if (!strncmp(name, "ah:", 3)) {
+            algo = xfrm_algo_nearest_of(IPPROTO_AH, name + 3);
+        } else if (!strncmp(name, "ipcomp:", 7)) {
+            algo = xfrm_algo_nearest_of(IPPROTO_COMP, name + 7);
+        } else {
+            algo = xfrm_algo_nearest(name);
+        }
+        printf("%s: %s\n", name, algo ? algo->name : "no idea");
     }
 }
 

@@ -359,8 +359,8 @@ run_algos(struct ovs_cmdl_context *ctx OVS_UNUSED)
 
             memset(&sa, 0, sizeof sa);
             sa.if_id = 0xfffffff0 + v % 8;
-            sa.spi = 0x12340000 + v;
-            sa.proto = IPPROTO_ESP;
+            sa.proto = algo->proto;
+            sa.spi = (sa.proto == IPPROTO_COMP ? 0x1234 : 0x12340000) + v;
             xfrm_addr_from_string(v & 1 ? "192.0.2.1" : "2001:db8::1",
                                   &sa.src);
             xfrm_addr_from_string(v & 1 ? "192.0.2.2" : "2001:db8::2",
@@ -370,15 +370,23 @@ run_algos(struct ovs_cmdl_context *ctx OVS_UNUSED)
             sa.reqid = v;
             sa.algo = algo;
             default_key(algo, &sa.key);
-            sa.replay_window = windows[v / 2 % 4];
-            sa.esn = sa.replay_window && v & 8;
+            if (sa.mode == XFRM_SPEC_BEET && sa.proto != IPPROTO_ESP) {
+                xfrm_sa_spec_destroy(&sa);
+                continue;
+            }
+            if (sa.proto != IPPROTO_COMP) {
+                sa.replay_window = windows[v / 2 % 4];
+                sa.esn = sa.replay_window && v & 8;
+            }
             if (sa.mode != XFRM_SPEC_TUNNEL) {
                 sa.sel.src = xfrm_prefix_host(&sa.src);
                 sa.sel.dst = xfrm_prefix_host(&sa.dst);
             }
             op.sa = &sa;
-            op.start_oseq = sa.esn ? UINT64_C(0x500000007) : 0x70000000;
-            op.start_seq = sa.esn ? UINT64_C(0x300000009) : 0x60000000;
+            if (sa.proto != IPPROTO_COMP) {
+                op.start_oseq = sa.esn ? UINT64_C(0x500000007) : 0x70000000;
+                op.start_seq = sa.esn ? UINT64_C(0x300000009) : 0x60000000;
+            }
             if (class->apply(backend, &op, &text)) {
                 problem = text;
             } else if (!find_sa(backend, &sa, &state)) {

@@ -78,7 +78,7 @@ sample_sa(unsigned int i, struct xfrm_sa_spec *sa)
     memset(sa, 0, sizeof *sa);
     sa->if_id = i + 1;
     sa->spi = 0x1000 + i;
-    sa->proto = IPPROTO_ESP;
+    sa->proto = algo->proto;
     sa->src = addr(i & 1 ? "192.0.2.1" : "2001:db8::1");
     sa->dst = addr(i & 1 ? "192.0.2.2" : "2001:db8::2");
     sa->dir = XFRM_DIR_OUT;

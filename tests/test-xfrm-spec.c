@@ -179,10 +179,28 @@ set_number(struct xfrm_sa_spec *sa, const char *name, uint64_t value)
         lt->soft_seconds = value;
     } else if (!strcmp(name, "hard_seconds")) {
         lt->hard_seconds = value;
+    } else if (!strcmp(name, "soft_idle")) {
+        lt->soft_idle = value;
+    } else if (!strcmp(name, "hard_idle")) {
+        lt->hard_idle = value;
+    } else if (!strcmp(name, "flags")) {
+        sa->flags = value;
     } else {
         return false;
     }
     return true;
+}
+
+/* "VALUE/MASK", also what xfrm_mark_from_string() would refuse. */
+static struct xfrm_mark
+mark_of(const char *s)
+{
+    struct xfrm_mark mark;
+
+    if (!ovs_scan(s, "%"SCNi32"/%"SCNi32, &mark.value, &mark.mask)) {
+        ovs_fatal(0, "%s: not a mark", s);
+    }
+    return mark;
 }
 
 static void
@@ -199,7 +217,13 @@ set_field(struct xfrm_sa_spec *sa, const char *name, const char *value)
     } else if (!strcmp(name, "mode")) {
         ok = xfrm_mode_from_name(value, &sa->mode);
     } else if (!strcmp(name, "algo")) {
-        sa->algo = xfrm_algo_from_name(value);
+        sa->algo = xfrm_algo_from_name_of(sa->proto, value);
+    } else if (!strcmp(name, "mark")) {
+        sa->mark = mark_of(value);
+    } else if (!strcmp(name, "output_mark")) {
+        sa->output_mark = mark_of(value);
+    } else if (!strcmp(name, "sel_proto")) {
+        sa->sel.proto = atoi(value);
     } else if (!strcmp(name, "sel_src")) {
         sa->sel.src = prefix_of(value);
     } else if (!strcmp(name, "sel_dst")) {
@@ -249,6 +273,126 @@ test_spec_sa(struct ovs_cmdl_context *ctx)
     }
     xfrm_sa_spec_destroy(&sa);
     print(&ds);
+}
+
+/* "spec-text WHAT TEXT...": the values of these texts, WHAT being the name of
+ * a kind of value; or the errors. */
+static void
+test_spec_text(struct ovs_cmdl_context *ctx)
+{
+    const char *what = ctx->argv[1];
+
+    for (int i = 2; i < ctx->argc; i++) {
+        const char *s = ctx->argv[i];
+        struct ds ds = DS_EMPTY_INITIALIZER;
+        char *error;
+
+        if (!strcmp(what, "mark")) {
+            struct xfrm_mark mark, again;
+
+            if (!xfrm_mark_from_string(s, &mark, &error)) {
+                xfrm_mark_format(&mark, &ds);
+                ovs_assert(!xfrm_mark_from_string(ds_cstr(&ds), &again,
+                                                  &error));
+                ovs_assert(xfrm_mark_equals(&mark, &again));
+            } else {
+                ovs_assert(!mark.value && !mark.mask);
+            }
+        } else if (!strcmp(what, "proto")) {
+            uint8_t proto = 0;
+
+            if (!xfrm_proto_from_name(s, &proto, &error)) {
+                ds_put_format(&ds, "%"PRIu8" ", proto);
+                xfrm_proto_format(proto, &ds);
+                ovs_assert(!strcmp(xfrm_proto_name(proto), s));
+            } else {
+                ovs_assert(!proto);
+            }
+        } else if (!strcmp(what, "flag")) {
+            uint32_t flag = 0;
+
+            if (!xfrm_sa_flag_from_name(s, &flag, &error)) {
+                ds_put_format(&ds, "0x%"PRIx32, flag);
+                ovs_assert(!strcmp(xfrm_sa_flag_name(flag), s));
+            } else {
+                ovs_assert(!flag);
+            }
+        } else if (!strcmp(what, "encap")) {
+            struct xfrm_encap encap;
+
+            if (!xfrm_encap_from_string(s, &encap, &error)) {
+                ds_put_format(&ds, "%"PRIu16" %"PRIu16, encap.sport,
+                              encap.dport);
+            } else {
+                ovs_assert(!encap.sport && !encap.dport);
+            }
+        } else {
+            ovs_fatal(0, "%s: no such kind of value", what);
+        }
+        if (error) {
+            ovs_assert(!ds.length);
+            ds_put_format(&ds, "error: %s", error);
+            free(error);
+        }
+        print(&ds);
+    }
+}
+
+static void
+put_pair(const char *key, const char *value, void *ds_)
+{
+    struct ds *ds = ds_;
+
+    ds_put_format(ds, "%s%s=%s", ds->length ? " " : "", key, value);
+}
+
+static int
+sel_from_pairs(const char *pairs, struct xfrm_sel *sel, char **errorp)
+{
+    char *copy = xstrdup(pairs);
+    char *save = NULL;
+    int error = 0;
+
+    memset(sel, 0, sizeof *sel);
+    *errorp = NULL;
+    for (char *pair = strtok_r(copy, " ", &save); pair && !error;
+         pair = strtok_r(NULL, " ", &save)) {
+        char *equals = strchr(pair, '=');
+        struct xfrm_sel before = *sel;
+
+        ovs_assert(equals);
+        *equals = '\0';
+        error = xfrm_sel_set(sel, pair, equals + 1, errorp);
+        ovs_assert(!error || !memcmp(&before, sel, sizeof before));
+    }
+    free(copy);
+    return error ? error : xfrm_sel_finish(sel, errorp);
+}
+
+/* "spec-sel 'KEY=VALUE...'...": the selectors, or the errors. */
+static void
+test_spec_sel(struct ovs_cmdl_context *ctx)
+{
+    for (int i = 1; i < ctx->argc; i++) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+        struct ds pairs = DS_EMPTY_INITIALIZER;
+        struct xfrm_sel sel, again;
+        char *error;
+
+        if (!sel_from_pairs(ctx->argv[i], &sel, &error)) {
+            ovs_assert(!error && !xfrm_sel_check(&sel));
+            xfrm_sel_format(&sel, &ds);
+
+            xfrm_sel_for_each_pair(&sel, put_pair, &pairs);
+            ovs_assert(!sel_from_pairs(ds_cstr(&pairs), &again, &error));
+            ovs_assert(xfrm_sel_equals(&sel, &again));
+        } else {
+            ds_put_format(&ds, "error: %s", error);
+            free(error);
+        }
+        ds_destroy(&pairs);
+        print(&ds);
+    }
 }
 
 /* "spec-compare [FIELD=VALUE...]": what these changes are to an SA. */
@@ -363,6 +507,22 @@ test_spec_policy(struct ovs_cmdl_context *ctx OVS_UNUSED)
     ovs_assert(!xfrm_policy_spec_same_id(&a, &b));
     ovs_assert(!xfrm_policy_spec_equals(&a, &b));
     b = a;
+    b.mark = mark_of("0x10/0xff");
+    ovs_assert(!xfrm_policy_spec_same_id(&a, &b));
+    ovs_assert(!xfrm_policy_spec_equals(&a, &b));
+    b = a;
+    b.index = 17;
+    ovs_assert(xfrm_policy_spec_same_id(&a, &b));
+    ovs_assert(xfrm_policy_spec_equals(&a, &b));
+    b = a;
+    b.offload = XFRM_OFF_PACKET;
+    ovs_strlcpy(b.offload_dev, "eth0", sizeof b.offload_dev);
+    ovs_assert(xfrm_policy_spec_same_id(&a, &b));
+    ovs_assert(!xfrm_policy_spec_equals(&a, &b));
+    b = a;
+    b.templates[0].optional = true;
+    ovs_assert(!xfrm_policy_spec_equals(&a, &b));
+    b = a;
     b.dir = XFRM_DIR_FWD;
     ovs_assert(!xfrm_policy_spec_same_id(&a, &b));
 
@@ -387,6 +547,81 @@ test_spec_policy(struct ovs_cmdl_context *ctx OVS_UNUSED)
     memset(&b.templates[0].dst, 0, sizeof b.templates[0].dst);
     b.templates[0].spi = 0x1001;
     print_policy(&b);
+}
+
+/* Reads "PROTO/MODE[/src=ADDR][/dst=ADDR][/spi=SPI][/optional]" into '*t'. */
+static void
+template_of(const char *s, struct xfrm_template *t)
+{
+    char *copy = xstrdup(s);
+    char *save = NULL;
+    char *proto = strtok_r(copy, "/", &save);
+    char *mode = strtok_r(NULL, "/", &save);
+    char *error, *word;
+
+    memset(t, 0, sizeof *t);
+    if (!proto || !mode || xfrm_proto_from_name(proto, &t->proto, &error)
+        || !xfrm_mode_from_name(mode, &t->mode)) {
+        ovs_fatal(0, "%s: not a template", s);
+    }
+    while ((word = strtok_r(NULL, "/", &save)) != NULL) {
+        if (!strcmp(word, "optional")) {
+            t->optional = true;
+        } else if (!strncmp(word, "spi=", 4)) {
+            t->spi = strtoul(word + 4, NULL, 0);
+        } else if (!strncmp(word, "src=", 4)) {
+            t->src = addr_of(word + 4);
+        } else if (!strncmp(word, "dst=", 4)) {
+            t->dst = addr_of(word + 4);
+        } else {
+            ovs_fatal(0, "%s: not a template", s);
+        }
+    }
+    free(copy);
+}
+
+/* "spec-policy-check DIR ACTION SELECTOR [mark=VALUE/MASK]
+ * [offload=MODE] [dev=DEVICE] [n=NUMBER] [TEMPLATE...]": the policy if it is
+ * valid, or the error. */
+static void
+test_spec_policy_check(struct ovs_cmdl_context *ctx)
+{
+    struct xfrm_policy_spec policy;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    char *error;
+
+    memset(&policy, 0, sizeof policy);
+    policy.if_id = 42;
+    policy.priority = 1000;
+    if (!xfrm_dir_from_name(ctx->argv[1], &policy.dir)
+        || !xfrm_action_from_name(ctx->argv[2], &policy.action)
+        || sel_from_pairs(ctx->argv[3], &policy.sel, &error)) {
+        ovs_fatal(0, "not a policy");
+    }
+    for (int i = 4; i < ctx->argc; i++) {
+        const char *s = ctx->argv[i];
+
+        if (!strncmp(s, "mark=", 5)) {
+            policy.mark = mark_of(s + 5);
+        } else if (!strncmp(s, "offload=", 8)) {
+            ovs_assert(xfrm_offload_from_name(s + 8, &policy.offload));
+        } else if (!strncmp(s, "dev=", 4)) {
+            ovs_strlcpy(policy.offload_dev, s + 4, sizeof policy.offload_dev);
+        } else if (!strncmp(s, "n=", 2)) {
+            policy.n_templates = atoi(s + 2);
+        } else {
+            ovs_assert(policy.n_templates < XFRM_MAX_TEMPLATES);
+            template_of(s, &policy.templates[policy.n_templates++]);
+        }
+    }
+    if (xfrm_policy_spec_validate(&policy, &error)) {
+        ds_put_format(&ds, "error: %s", error);
+        free(error);
+    } else {
+        ovs_assert(!error);
+        xfrm_policy_spec_format(&policy, &ds);
+    }
+    print(&ds);
 }
 
 static void
@@ -417,6 +652,19 @@ family_of(const char *s)
     return !strcmp(s, "6") ? AF_INET6 : AF_INET;
 }
 
+/* "aes128gcm16" for ESP, "ah:sha256", "ipcomp:deflate". */
+static const struct xfrm_algo *
+algo_of(const char *s)
+{
+    if (!strncmp(s, "ah:", 3)) {
+        return xfrm_algo_from_name_of(IPPROTO_AH, s + 3);
+    } else if (!strncmp(s, "ipcomp:", 7)) {
+        return xfrm_algo_from_name_of(IPPROTO_COMP, s + 7);
+    } else {
+        return xfrm_algo_from_name(s);
+    }
+}
+
 /* "spec-mtu OUTER-MTU OUTER-FAMILY INNER-FAMILY MODE ALGORITHM ENCAP": with
  * families 4 and 6, and ENCAP udp or none. */
 static void
@@ -430,7 +678,7 @@ test_spec_mtu(struct ovs_cmdl_context *ctx)
     printf("%d\n", xfrm_spec_inner_mtu(atoi(ctx->argv[1]),
                                        family_of(ctx->argv[2]),
                                        family_of(ctx->argv[3]), mode,
-                                       xfrm_algo_from_name(ctx->argv[5]),
+                                       algo_of(ctx->argv[5]),
                                        !strcmp(ctx->argv[6], "udp")));
 }
 
@@ -445,6 +693,11 @@ outer_len(int inner_len, uint16_t outer, uint16_t inner, enum xfrm_mode mode,
                                            : inner_len - inner_header;
     int len = mode == XFRM_SPEC_TRANSPORT ? inner_header : outer_header;
 
+    if (algo->proto == IPPROTO_AH) {
+        return len + ROUND_UP(12 + algo->icv_len, 8) + payload;
+    } else if (algo->proto == IPPROTO_COMP) {
+        return len + payload;   /* What does not shrink is left alone. */
+    }
     len += (udp ? 8 : 0) + 8 + algo->iv_len;
     len += ROUND_UP(payload + 2, algo->block_len);
     return len + algo->icv_len;
@@ -493,6 +746,10 @@ const struct ovs_cmdl_command test_xfrm_spec_commands[] = {
     { "spec-addr", "TEXT...", 1, INT_MAX, test_spec_addr, OVS_RO },
     { "spec-prefix", "TEXT...", 1, INT_MAX, test_spec_prefix, OVS_RO },
     { "spec-sa", "[FIELD=VALUE...]", 0, INT_MAX, test_spec_sa, OVS_RO },
+    { "spec-text", "WHAT TEXT...", 2, INT_MAX, test_spec_text, OVS_RO },
+    { "spec-sel", "PAIRS...", 1, INT_MAX, test_spec_sel, OVS_RO },
+    { "spec-policy-check", "DIR ACTION SELECTOR [...]", 3, INT_MAX,
+      test_spec_policy_check, OVS_RO },
     { "spec-compare", "[FIELD=VALUE...]", 0, INT_MAX, test_spec_compare,
       OVS_RO },
     { "spec-clone", NULL, 0, 0, test_spec_clone, OVS_RO },
