@@ -51,16 +51,21 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-encap.h \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
+	lib/xfrm-row.c \
+	lib/xfrm-row.h \
 	lib/xfrm-snapshot.c \
 	lib/xfrm-snapshot.h \
 	lib/xfrm-port.c \
 	lib/xfrm-port.h \
+	lib/xfrm-port-link.c \
+	lib/xfrm-port-rows.c \
 	lib/xfrm-observe.c \
 	lib/xfrm-outcome.c \
 	lib/xfrm-prune.c \
 	lib/xfrm-reconcile.c \
 	lib/xfrm-engine.c \
 	lib/xfrm-engine-private.h \
+	lib/xfrm-engine-rows.c \
 	lib/xfrm-engine-thread.c \
 	lib/xfrm-engine.h \
 	lib/xfrm-status.c \

@@ -16,8 +16,18 @@
 #include "ovs-thread.h"
 #include "svec.h"
 #include "xfrm-engine.h"
+#include "xfrm-row.h"
 
 struct xfrm_port;
+struct xfrm_port_context;
+
+/* A row that is new or has changed, or is gone. */
+struct xfrm_row_change {
+    struct ovs_list list_node;
+    struct uuid uuid;
+    bool removed;
+    struct xfrm_row_config config;  /* Unless 'removed'. */
+};
 
 struct xfrm_entry {
     struct hmap_node node;      /* In 'registry', by name. */
@@ -55,6 +65,14 @@ struct xfrm_shared {
     struct xfrm_counter *counters OVS_GUARDED;
     size_t n_counters OVS_GUARDED;
 
+    /* Rows of a database: what is new, and what came of them. */
+    struct ovs_list row_changes OVS_GUARDED;    /* "xfrm_row_change"s. */
+    bool hold OVS_GUARDED;
+    struct ovs_list results OVS_GUARDED;        /* "xfrm_result_node"s. */
+    struct hmap results_by_uuid OVS_GUARDED;    /* The same. */
+    struct ovs_list notes OVS_GUARDED;          /* "struct xfrm_note"s. */
+    size_t n_notes OVS_GUARDED;
+
     bool started_up OVS_GUARDED;    /* The first open was tried. */
     bool stopping OVS_GUARDED;
 
@@ -72,6 +90,14 @@ void xfrm_entry_bury(struct xfrm_entry *)
     OVS_REQUIRES(xfrm_shared.mutex);
 void xfrm_entries_empty_graveyard(void)
     OVS_EXCLUDED(xfrm_shared.mutex);
+
+/* xfrm-engine-rows.c, for the thread. */
+bool xfrm_engine_give_results(struct ovs_list *results, struct ovs_list *notes)
+    OVS_EXCLUDED(xfrm_shared.mutex);
+void xfrm_engine_do_row_changes(struct xfrm_port_context *,
+                                struct ovs_list *changes,
+                                struct xfrm_port *const *, size_t n);
+void xfrm_engine_forget_rows(void) OVS_EXCLUDED(xfrm_shared.mutex);
 
 /* The thread.  The argument, from xfrm_engine_thread_args(), is its own. */
 void *xfrm_engine_thread_args(const struct xfrm_backend_class *,

@@ -51,9 +51,14 @@ struct engine {
     long long int next_full;
     long long int last_route_pass;
 
+    uint64_t no_states;         /* Last value of XfrmInNoStates. */
+    bool has_no_states;
+
     struct svec prune;
     bool pruning;
     long long int next_prune;
+
+    struct ovs_list row_changes;
 
     /* This pass. */
     struct xfrm_entry **entries;
@@ -97,6 +102,7 @@ take_changes(struct engine *e, uint64_t *ticketp)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     struct xfrm_entry *entry;
+    bool releasing = false;
     bool go_on;
 
     xfrm_entries_empty_graveyard();
@@ -104,6 +110,13 @@ take_changes(struct engine *e, uint64_t *ticketp)
 
     ovs_mutex_lock(&xfrm_shared.mutex);
     go_on = !xfrm_shared.stopping;
+    if (go_on) {
+        ovs_list_push_back_all(&e->row_changes, &xfrm_shared.row_changes);
+    }
+    if (e->ctx.hold && !xfrm_shared.hold) {
+        releasing = true;
+    }
+    e->ctx.hold = xfrm_shared.hold;
     *ticketp = xfrm_shared.ticket_given;
     if (xfrm_shared.prune_wanted) {
         svec_clear(&e->prune);
@@ -135,6 +148,9 @@ take_changes(struct engine *e, uint64_t *ticketp)
                                        sizeof *e->if_ids);
             }
             e->if_ids[e->n_if_ids++] = entry->config.options.if_id;
+        }
+        if (releasing) {
+            entry->port->due = 0;
         }
         if (entry->kick) {
             entry->kick = false;
@@ -173,6 +189,25 @@ configure_ports(struct engine *e)
             port->backoff = port->n_hasty = 0;
         }
     }
+}
+
+static void
+take_rows(struct engine *e)
+{
+    struct xfrm_port **ports;
+    size_t n = 0;
+
+    if (ovs_list_is_empty(&e->row_changes)) {
+        return;
+    }
+    ports = xcalloc(e->n + 1, sizeof *ports);
+    for (size_t i = 0; i < e->n; i++) {
+        if (!e->entries[i]->port->removing) {
+            ports[n++] = e->entries[i]->port;
+        }
+    }
+    xfrm_engine_do_row_changes(&e->ctx, &e->row_changes, ports, n);
+    free(ports);
 }
 
 static void
@@ -246,8 +281,16 @@ handle_expire(struct engine *e, const struct xfrm_event *event)
     if (memo && memo->owner
         && (!event->if_id
             || memo->owner->config.options.if_id == event->if_id)) {
+        struct xfrm_row *row = xfrm_port_find_sa_row(
+            memo->owner, &event->dst, event->spi, event->proto);
+
         if (event->hard && memo->installed) {
             xfrm_port_exhaust(memo->owner, &e->ctx, memo);
+            if (row) {
+                xfrm_port_note_hard(&e->ctx, row);
+            }
+        } else if (!event->hard && row) {
+            xfrm_port_note_soft(&e->ctx, row);
         }
         make_due_by_event(e, memo->owner);
     }
@@ -471,6 +514,27 @@ run_prune(struct engine *e, bool *wrotep)
     svec_destroy(&names);
 }
 
+/* The kernel tells nobody of packets for SAs that do not exist, but counts
+ * them. */
+static void
+note_unknown_spis(struct engine *e, const struct xfrm_counter *counters,
+                  size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(counters[i].name, "XfrmInNoStates")) {
+            uint64_t value = counters[i].value;
+
+            if (e->has_no_states && value > e->no_states) {
+                xfrm_port_note(&e->ctx, XFRM_NOTE_BAD_SPI, 0, xasprintf(
+                    "dropped %"PRIu64" packets for SAs that do not exist",
+                    value - e->no_states))->count = value - e->no_states;
+            }
+            e->has_no_states = true;
+            e->no_states = value;
+        }
+    }
+}
+
 static void
 poll_counters(struct engine *e)
     OVS_EXCLUDED(xfrm_shared.mutex)
@@ -481,6 +545,7 @@ poll_counters(struct engine *e)
     if (e->class->counters(e->ctx.backend, &new, &n)) {
         return;
     }
+    note_unknown_spis(e, new, n);
     ovs_mutex_lock(&xfrm_shared.mutex);
     old = xfrm_shared.counters;
     xfrm_shared.counters = new;
@@ -612,6 +677,9 @@ publish_all:
         if (entry->port->removing) {
             continue;
         }
+        if (e->ctx.backend_error && entry->port->due <= now) {
+            xfrm_port_blind_rows(entry->port, &e->ctx);
+        }
         if (!e->ctx.backend_error
             && xfrm_port_observe(entry->port, &e->ctx)) {
             entry->port->due = 0;
@@ -656,8 +724,13 @@ xfrm_engine_thread_args(const struct xfrm_backend_class *class,
     e->nonce_path = xstrdup(nonce_path);
     e->next_full = time_msec() + FULL_INTERVAL;
     svec_init(&e->prune);
+    ovs_list_init(&e->row_changes);
     xfrm_memos_init(&e->ctx.memos);
     xfrm_snapshot_init(&e->ctx.snapshot);
+    xfrm_rows_init(&e->ctx.rows);
+    ovs_list_init(&e->ctx.touched);
+    ovs_list_init(&e->ctx.results);
+    ovs_list_init(&e->ctx.notes);
     return e;
 }
 
@@ -676,10 +749,14 @@ xfrm_engine_thread(void *e_)
         }
         open_resources(e);
         configure_ports(e);
+        take_rows(e);
         receive_events(e);
         now = time_msec();
         poll_files(e, now);
         run_pass(e, now);
+        xfrm_port_publish_rows(&e->ctx);
+        e->changed |= xfrm_engine_give_results(&e->ctx.results,
+                                               &e->ctx.notes);
 
         ovs_mutex_lock(&xfrm_shared.mutex);
         if (xfrm_shared.ticket_done != ticket) {
@@ -705,6 +782,7 @@ xfrm_engine_thread(void *e_)
         xfrm_port_destroy(e->entries[i]->port);
         e->entries[i]->port = NULL;
     }
+    xfrm_rows_destroy(&e->ctx.rows);
     xfrm_snapshot_destroy(&e->ctx.snapshot);
     xfrm_memos_destroy(&e->ctx.memos);
     xfrm_nonce_close(e->ctx.nonces);

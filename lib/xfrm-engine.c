@@ -28,6 +28,10 @@ struct xfrm_shared xfrm_shared = {
     .registry = HMAP_INITIALIZER(&xfrm_shared.registry),
     .entries = OVS_LIST_INITIALIZER(&xfrm_shared.entries),
     .graveyard = OVS_LIST_INITIALIZER(&xfrm_shared.graveyard),
+    .row_changes = OVS_LIST_INITIALIZER(&xfrm_shared.row_changes),
+    .results = OVS_LIST_INITIALIZER(&xfrm_shared.results),
+    .results_by_uuid = HMAP_INITIALIZER(&xfrm_shared.results_by_uuid),
+    .notes = OVS_LIST_INITIALIZER(&xfrm_shared.notes),
     .prune_names = SVEC_EMPTY_INITIALIZER,
     .cond = PTHREAD_COND_INITIALIZER,
 };
@@ -143,6 +147,7 @@ xfrm_engine_stop(void)
 
     xfrm_engine_forget_all();
     xfrm_entries_empty_graveyard();
+    xfrm_engine_forget_rows();
     ovs_mutex_lock(&xfrm_shared.mutex);
     free(xfrm_shared.counters);
     xfrm_shared.counters = NULL;

@@ -96,6 +96,33 @@ void xfrm_engine_get_names(struct svec *names);
 uint64_t xfrm_engine_reconcile(const char *name);
 bool xfrm_engine_reached(uint64_t ticket);
 
+/* SAs and policies one by one, from the rows of a database (xfrm-row.h).  A row
+ * belongs to the port that has its if_id, now or later.  set_row() adds a row
+ * or replaces it, and takes over the contents of the configuration. */
+struct uuid;
+struct xfrm_note;
+struct xfrm_row_config;
+struct xfrm_row_result;
+void xfrm_engine_set_row(struct xfrm_row_config *);
+void xfrm_engine_remove_row(const struct uuid *);
+
+/* While this is on, not all rows are known yet, and nothing is deleted that
+ * one of them might ask for: after a restart, the rows come later than the
+ * ports.  Takes effect after the rows that were set before. */
+void xfrm_engine_hold(bool);
+
+/* A ticket for xfrm_engine_reached(): by then, the rows that were set or
+ * removed until now are in the datapath or have an error, and their results
+ * can be taken. */
+uint64_t xfrm_engine_ticket(void);
+
+/* Takes the oldest result of a row whose state, error or counters changed:
+ * false if there is none.  The caller destroys it. */
+bool xfrm_engine_take_result(struct xfrm_row_result *);
+
+/* Takes the oldest note, or NULL.  The caller frees it. */
+struct xfrm_note *xfrm_engine_take_note(void);
+
 /* Deletes devices that carry our mark but belong to none of the 'n' names,
  * together with the SAs, policies and rules of their if_ids (what a row that
  * vanished while no daemon ran has left behind). */

@@ -122,9 +122,52 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
     }
 }
 
+/* Takes note of how far one desired SA has come.  Returns true if it must be
+ * compared at once. */
+static bool
+observe_sa(struct xfrm_port *port, struct xfrm_port_context *ctx,
+           const struct xfrm_sa_spec *spec, struct xfrm_memo *memo)
+{
+    const struct xfrm_sa_state *sa;
+    bool urgent = false;
+    char *message;
+
+    if (memo->owner != port || !memo->installed) {
+        return false;
+    }
+    sa = xfrm_snapshot_find(&ctx->snapshot, &spec->dst, spec->spi,
+                            spec->proto);
+    if (!sa || sa->spec.if_id != spec->if_id) {
+        return false;
+    }
+
+    xfrm_memo_observe(memo, sa);
+    if (memo->offload.known
+        && sa->spec.offload != memo->offload.level
+        && sa->spec.offload == XFRM_OFF_NO) {
+        memo->offload.level = sa->spec.offload;
+        memo->offload.silent = memo->offload.asked != XFRM_OFF_AUTO;
+    }
+    if (xfrm_port_needs_nonce(spec)) {
+        if (!xfrm_port_extend(ctx, &memo->fp, sa->oseq, &message)) {
+            memo->safe_until = MAX(memo->safe_until,
+                                   sa->oseq + XFRM_NONCE_STEP / 2);
+        } else {
+            VLOG_WARN_RL(&rl, "%s: %s", port->name, message);
+            if (sa->oseq >= memo->safe_until && !memo->withheld) {
+                memo->withheld = true;
+                urgent = true;
+            }
+        }
+        free(message);
+    }
+    return urgent;
+}
+
 bool
 xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
 {
+    struct xfrm_row *row;
     struct xfrm_policy_spec *policies;
     struct xfrm_sa_state *sas;
     size_t n_sas, n_policies;
@@ -139,41 +182,12 @@ xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
         return false;
     }
     for (size_t i = 0; i < port->n_sas; i++) {
-        const struct xfrm_sa_spec *spec = &port->sas[i];
-        struct xfrm_memo *memo = port->memos[i];
-        const struct xfrm_sa_state *sa;
-
-        if (memo->owner != port || !memo->installed) {
-            continue;
-        }
-        sa = xfrm_snapshot_find(&ctx->snapshot, &spec->dst, spec->spi,
-                                spec->proto);
-        if (!sa || sa->spec.if_id != spec->if_id) {
-            continue;
-        }
-
-        xfrm_memo_observe(memo, sa);
-        if (memo->offload.known
-            && sa->spec.offload != memo->offload.level
-            && sa->spec.offload == XFRM_OFF_NO) {
-            memo->offload.level = sa->spec.offload;
-            memo->offload.silent = memo->offload.asked != XFRM_OFF_AUTO;
-        }
-        if (xfrm_port_needs_nonce(spec)) {
-            char *message;
-
-            if (!xfrm_port_extend(ctx, &memo->fp, sa->oseq, &message)) {
-                memo->safe_until = MAX(memo->safe_until,
-                                       sa->oseq + XFRM_NONCE_STEP / 2);
-            } else {
-                VLOG_WARN_RL(&rl, "%s: %s", port->name, message);
-                if (sa->oseq >= memo->safe_until && !memo->withheld) {
-                    memo->withheld = true;
-                    urgent = true;
-                }
-            }
-            free(message);
+        urgent |= observe_sa(port, ctx, &port->sas[i], port->memos[i]);
+    }
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        if (row->config.kind == XFRM_ROW_SA && row->config.enabled) {
+            urgent |= observe_sa(port, ctx, &row->sa, row->memo);
         }
     }
-    return urgent;
+    return xfrm_port_observe_rows(port, ctx) || urgent;
 }

@@ -77,6 +77,8 @@ xfrm_port_create(const char *name)
 
     port->name = xstrdup(name);
     ovs_list_init(&port->departures);
+    ovs_list_init(&port->rows);
+    hmap_init(&port->row_ids);
     port->due = LLONG_MAX;
     port->link_ok = true;
     return port;
@@ -122,10 +124,15 @@ void
 xfrm_port_destroy(struct xfrm_port *port)
 {
     struct xfrm_departure *departure;
+    struct xfrm_row *row;
 
     if (!port) {
         return;
     }
+    LIST_FOR_EACH_SAFE (row, port_node, &port->rows) {
+        xfrm_port_detach_row(row);
+    }
+    hmap_destroy(&port->row_ids);
     for (size_t i = 0; i < port->n_sas; i++) {
         xfrm_memo_unref(port->memos[i], port);
     }
@@ -156,18 +163,22 @@ add_departure(struct xfrm_port *port, bool only_known)
     departure->local_ip = port->config.options.local_ip;
     departure->only_known = only_known;
     if (only_known) {
-        departure->sas = xcalloc(port->n_sas + 1, sizeof *departure->sas);
+        size_t n = port->n_sas + port->n_rows + 1;
+        const struct xfrm_row *row;
+
+        departure->sas = xcalloc(n, sizeof *departure->sas);
         for (size_t i = 0; i < port->n_sas; i++) {
             xfrm_sa_spec_clone_sans_key(&departure->sas[i], &port->sas[i]);
         }
         departure->n_sas = port->n_sas;
-        departure->policies = xcalloc(port->n_policies + 1,
-                                      sizeof *departure->policies);
-        if (port->n_policies) {
-            memcpy(departure->policies, port->policies,
-                   port->n_policies * sizeof *departure->policies);
+        xfrm_port_all_policies(port, &departure->policies,
+                               &departure->n_policies, NULL);
+        LIST_FOR_EACH (row, port_node, &port->rows) {
+            if (row->config.kind == XFRM_ROW_SA) {
+                xfrm_sa_spec_clone_sans_key(
+                    &departure->sas[departure->n_sas++], &row->sa);
+            }
         }
-        departure->n_policies = port->n_policies;
     }
     ovs_list_push_back(&port->departures, &departure->list_node);
 }
@@ -206,6 +217,10 @@ xfrm_port_configure(struct xfrm_port *port, struct xfrm_port_context *ctx,
         if (!same_sa_source(old, new)) {
             port->good = port->keep = false;
         }
+        if (old->if_id != new->if_id || old->keying != new->keying
+            || old->reqid != new->reqid) {
+            xfrm_port_detach_rows(port, ctx);
+        }
         xfrm_port_config_destroy(&port->config);
     }
     if (managed) {
@@ -232,6 +247,7 @@ xfrm_port_configure(struct xfrm_port *port, struct xfrm_port_context *ctx,
                            &port->n_policies);
     }
     xfrm_port_poll_file(port, ctx, true);
+    xfrm_port_attach_rows(port, ctx);
 }
 
 static void
@@ -494,6 +510,7 @@ xfrm_port_remove(struct xfrm_port *port, struct xfrm_port_context *ctx,
     char *message = NULL;
     int error = 0;
 
+    xfrm_port_detach_rows(port, ctx);
     if (port->config.options.keying == XFRM_KEYING_MANAGED) {
         struct xfrm_departure *departure;
         bool listed = false;

@@ -8,7 +8,8 @@
  * Used by the engine's thread only, without any lock.  Above xfrm-snapshot,
  * xfrm-memo, xfrm-nonce, xfrm-plan, xfrm-json; below xfrm-engine.
  *
- * xfrm-port.c has the configuration, xfrm-reconcile.c the corrections,
+ * xfrm-port.c has the configuration, xfrm-port-rows.c what comes from the rows
+ * of a database, xfrm-port-link.c its device, xfrm-reconcile.c the corrections,
  * xfrm-observe.c what is watched in between, xfrm-prune.c what no port is left
  * for, and xfrm-outcome.c turns a port into a 'struct xfrm_port_status'. */
 
@@ -19,7 +20,15 @@
 #include "xfrm-json.h"
 #include "xfrm-memo.h"
 #include "xfrm-nonce.h"
+#include "xfrm-row.h"
 #include "xfrm-snapshot.h"
+
+/* A result on its way to the main thread. */
+struct xfrm_result_node {
+    struct ovs_list list_node;
+    struct hmap_node hmap_node; /* By uuid, once the main thread can see it. */
+    struct xfrm_row_result result;
+};
 
 /* What all ports share. */
 struct xfrm_port_context {
@@ -30,6 +39,13 @@ struct xfrm_port_context {
     struct xfrm_memos memos;
     struct xfrm_snapshot snapshot;
     bool has_snapshot;
+
+    struct xfrm_rows rows;
+    bool hold;                          /* Not all rows are known yet: delete
+                                         * nothing that one might ask for. */
+    struct ovs_list touched;            /* "struct xfrm_row"s to publish. */
+    struct ovs_list results;            /* "struct xfrm_result_node"s. */
+    struct ovs_list notes;              /* "struct xfrm_note"s. */
 };
 
 /* Several problems of one sort, of which the first is shown. */
@@ -64,6 +80,11 @@ struct xfrm_port {
     struct xfrm_policy_spec *policies;
     size_t n_policies;
     struct ovs_list departures; /* Contains "struct xfrm_departure"s. */
+
+    /* Database rows with our if_id. */
+    struct ovs_list rows;       /* Contains "struct xfrm_row"s, oldest first. */
+    struct hmap row_ids;        /* The same, by identity. */
+    size_t n_rows, n_policy_rows;
 
     /* The SA file. */
     struct xfrm_file_stamp stamp;
@@ -146,6 +167,36 @@ bool xfrm_port_observe(struct xfrm_port *, struct xfrm_port_context *);
 /* An SA of this port reached its hard limit. */
 void xfrm_port_exhaust(struct xfrm_port *, struct xfrm_port_context *,
                        struct xfrm_memo *);
+
+/* xfrm-port-rows.c.  'port' may be NULL if no port has the if_id. */
+void xfrm_port_attach_row(struct xfrm_port *, struct xfrm_port_context *,
+                          struct xfrm_row *);
+void xfrm_port_detach_row(struct xfrm_row *);
+void xfrm_port_attach_rows(struct xfrm_port *, struct xfrm_port_context *);
+void xfrm_port_detach_rows(struct xfrm_port *, struct xfrm_port_context *);
+struct xfrm_row *xfrm_port_twin(const struct xfrm_port *,
+                                const struct xfrm_row *);
+struct xfrm_row *xfrm_port_find_sa_row(const struct xfrm_port *,
+                                       const struct xfrm_addr *dst,
+                                       uint32_t spi, uint8_t proto);
+bool xfrm_port_lists_sa(const struct xfrm_port *, const struct xfrm_sa_spec *);
+void xfrm_port_all_policies(const struct xfrm_port *,
+                            struct xfrm_policy_spec **, size_t *,
+                            struct xfrm_row ***);
+void xfrm_port_blind_rows(struct xfrm_port *, struct xfrm_port_context *);
+void xfrm_port_touch_row(struct xfrm_port_context *, struct xfrm_row *);
+void xfrm_port_publish_rows(struct xfrm_port_context *);
+bool xfrm_port_observe_rows(struct xfrm_port *, struct xfrm_port_context *);
+struct xfrm_note *xfrm_port_note(struct xfrm_port_context *,
+                                 enum xfrm_note_type, uint32_t if_id,
+                                 char *message);
+void xfrm_port_note_soft(struct xfrm_port_context *, struct xfrm_row *);
+void xfrm_port_note_hard(struct xfrm_port_context *, struct xfrm_row *);
+
+/* xfrm-port-link.c.  xfrm_port_words() takes ownership of 'message', which may
+ * be NULL, and returns it or what is known of 'error'. */
+bool xfrm_port_reconcile_link(struct xfrm_port *, struct xfrm_port_context *);
+char *xfrm_port_words(int error, char *message);
 
 /* What xfrm-observe.c and xfrm-reconcile.c share. */
 char *xfrm_sa_name(enum xfrm_dir, uint32_t spi, const struct xfrm_addr *dst);

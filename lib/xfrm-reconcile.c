@@ -18,7 +18,7 @@
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
-#include "xfrm-encap.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_reconcile);
 
@@ -35,21 +35,43 @@ struct run {
     struct xfrm_port_context *ctx;
     struct xfrm_sa_spec *eff;   /* Desired now; shallow copies. */
     struct xfrm_memo **memos;   /* One for each of 'eff'. */
+    struct xfrm_row **rows;     /* Likewise; NULL: not from a row. */
     size_t n_eff;
+    struct xfrm_policy_spec *policies;  /* Desired. */
+    struct xfrm_row **policy_rows;      /* One for each of 'policies'. */
+    size_t n_policies;
     size_t n_writes;
     bool retry;                 /* Something failed that may heal itself. */
 };
 
-/* Takes ownership of 'text'. */
-static void
-complain_about(struct xfrm_trouble *trouble, const struct xfrm_sa_spec *sa,
-               char *text)
+/* The row that 'sa', one of 'run->eff' or of those in the datapath, is from,
+ * or NULL. */
+static struct xfrm_row *
+row_of(const struct run *run, const struct xfrm_sa_spec *sa)
 {
-    char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
+    if (run->eff && sa >= run->eff && sa <= &run->eff[run->n_eff]) {
+        return run->rows[sa - run->eff];
+    }
+    return xfrm_port_find_sa_row(run->port, &sa->dst, sa->spi, sa->proto);
+}
 
-    xfrm_trouble_add(trouble, xasprintf("%s: %s", name, text));
-    free(name);
-    free(text);
+/* An SA of a row complains there, others do in the port.  Takes ownership of
+ * 'text'. */
+static void
+complain_about(struct run *run, struct xfrm_trouble *trouble,
+               const struct xfrm_sa_spec *sa, char *text)
+{
+    struct xfrm_row *row = row_of(run, sa);
+
+    if (row) {
+        xfrm_row_complain(row, text);
+    } else {
+        char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
+
+        xfrm_trouble_add(trouble, xasprintf("%s: %s", name, text));
+        free(name);
+        free(text);
+    }
 }
 
 /* A refusal by the nonce store begins with its keyword, which stays in
@@ -59,7 +81,7 @@ complain_about_key(struct run *run, const struct xfrm_sa_spec *sa, char *text)
 {
     static const char keyword[] = "needs-rekey: ";
 
-    if (!strncmp(text, keyword, strlen(keyword))) {
+    if (!row_of(run, sa) && !strncmp(text, keyword, strlen(keyword))) {
         char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
 
         xfrm_trouble_add(&run->port->key_trouble,
@@ -68,19 +90,8 @@ complain_about_key(struct run *run, const struct xfrm_sa_spec *sa, char *text)
         free(name);
         free(text);
     } else {
-        complain_about(&run->port->key_trouble, sa, text);
+        complain_about(run, &run->port->key_trouble, sa, text);
     }
-}
-
-/* Takes ownership of 'message', which may be NULL. */
-static char *
-words(int error, char *message)
-{
-    if (message) {
-        return message;
-    }
-    return xasprintf("%s%s", ovs_strerror(error),
-                     error == EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 }
 
 static bool
@@ -112,13 +123,28 @@ xfrm_port_first_offload(const struct xfrm_port *port)
             : options->offload);
 }
 
+/* What is asked for an SA: what its row says, else what the port does. */
+static enum xfrm_offload
+wish(const struct run *run, const struct xfrm_row *row, const char **devp)
+{
+    const struct xfrm_port_options *options = &run->port->config.options;
+    enum xfrm_offload asked = options->offload;
+
+    *devp = options->dev;
+    if (row && row->config.has_offload) {
+        asked = row->config.offload;
+        if (row->config.offload_dev[0]) {
+            *devp = row->config.offload_dev;
+        }
+    }
+    return (*devp)[0] ? asked : XFRM_OFF_NO;
+}
+
 static void
-set_offload(struct xfrm_sa_spec *sa, const struct xfrm_port *port,
-            enum xfrm_offload level)
+set_offload(struct xfrm_sa_spec *sa, const char *dev, enum xfrm_offload level)
 {
     sa->offload = level;
-    ovs_strzcpy(sa->offload_dev,
-                level == XFRM_OFF_NO ? "" : port->config.options.dev,
+    ovs_strzcpy(sa->offload_dev, level == XFRM_OFF_NO ? "" : dev,
                 sizeof sa->offload_dev);
 }
 
@@ -126,25 +152,25 @@ set_offload(struct xfrm_sa_spec *sa, const struct xfrm_port *port,
  * or NULL.  Returns true if the two differ. */
 static bool
 choose_offload(const struct run *run, struct xfrm_sa_spec *sa,
-               struct xfrm_memo *memo, const struct xfrm_sa_state *actual)
+               struct xfrm_memo *memo, const struct xfrm_row *row,
+               const struct xfrm_sa_state *actual)
 {
-    const struct xfrm_port_options *options = &run->port->config.options;
-    enum xfrm_offload asked = options->dev[0] ? options->offload
-                                              : XFRM_OFF_NO;
+    const char *dev;
+    enum xfrm_offload asked = wish(run, row, &dev);
     struct xfrm_memo_offload *mo = &memo->offload;
 
-    if (mo->known && mo->asked == asked && !strcmp(mo->dev, options->dev)
+    if (mo->known && mo->asked == asked && !strcmp(mo->dev, dev)
         && mo->no_device) {
         struct xfrm_link_state link;
 
         /* Nothing but the device was missing, and now it is there. */
         if (!run->ctx->backend->class->link_get(run->ctx->backend,
-                                                options->dev, &link)) {
+                                                dev, &link)) {
             xfrm_memo_offload_clear(memo);
             run->port->in_sync = false;
         }
     } else if (mo->known && (mo->asked != asked
-                             || strcmp(mo->dev, options->dev))) {
+                             || strcmp(mo->dev, dev))) {
         xfrm_memo_offload_clear(memo);
     } else if (!mo->known && actual) {
         enum xfrm_offload found = actual->spec.offload;
@@ -159,13 +185,13 @@ choose_offload(const struct run *run, struct xfrm_sa_spec *sa,
         }
     }
     if (!mo->known) {
-        mo->level = xfrm_port_first_offload(run->port);
+        mo->level = asked == XFRM_OFF_AUTO ? XFRM_OFF_PACKET : asked;
 known:
         mo->known = true;
         mo->asked = asked;
-        ovs_strlcpy(mo->dev, options->dev, sizeof mo->dev);
+        ovs_strlcpy(mo->dev, dev, sizeof mo->dev);
     }
-    set_offload(sa, run->port, mo->level);
+    set_offload(sa, mo->dev, mo->level);
     return actual && (actual->spec.offload != sa->offload
                       || (sa->offload != XFRM_OFF_NO
                           && strcmp(actual->spec.offload_dev,
@@ -218,14 +244,14 @@ add_with_offload(struct run *run, const struct xfrm_op *op,
         struct xfrm_sa_spec sa = *op->sa;       /* Shallow. */
         struct xfrm_op try = *op;
 
-        set_offload(&sa, run->port, level);
+        set_offload(&sa, mo->dev, level);
         try.sa = &sa;
         error = apply(run, &try, errorp);
         if (!error || level == XFRM_OFF_NO || !may_be_offload(error)) {
             break;
         }
         free(reason);
-        reason = words(error, *errorp);
+        reason = xfrm_port_words(error, *errorp);
         *errorp = NULL;
         level = (mo->asked == XFRM_OFF_AUTO && level == XFRM_OFF_PACKET
                  ? XFRM_OFF_CRYPTO
@@ -302,7 +328,7 @@ choose_start(struct run *run, struct xfrm_op *op, struct xfrm_memo *memo)
         free(message);
         return true;
     }
-    complain_about_key(run, sa, words(error, message));
+    complain_about_key(run, sa, xfrm_port_words(error, message));
     if (error != EKEYEXPIRED) {
         run->retry = true;
     }
@@ -318,22 +344,45 @@ is_definite(int error)
             && error != EINTR && error != EIO);
 }
 
+/* The row that 'op' is to bring into the datapath, or NULL. */
+static struct xfrm_row *
+row_of_op(const struct run *run, const struct xfrm_op *op)
+{
+    switch (op->type) {
+    case XFRM_OP_SA_ADD:
+        return run->rows[op->sa - run->eff];
+    case XFRM_OP_POLICY_SET:
+        return run->policy_rows[op->policy - run->policies];
+    case XFRM_OP_SA_DEL:
+    case XFRM_OP_POLICY_DEL:
+        break;
+    }
+    return NULL;
+}
+
 /* 'op' failed.  A backend's own words, which 'message' is unless it is NULL,
  * say what was tried.  Takes ownership of 'message'. */
 static void
 complain_about_kernel(struct run *run, const struct xfrm_op *op, int error,
                       char *message)
 {
+    struct xfrm_row *row;
+
     if (!message) {
         struct ds s = DS_EMPTY_INITIALIZER;
 
         xfrm_op_format(op, &s);
-        message = words(error, NULL);
+        message = xfrm_port_words(error, NULL);
         ds_put_format(&s, ": %s", message);
         free(message);
         message = ds_steal_cstr(&s);
     }
-    xfrm_trouble_add(&run->port->kernel_trouble, message);
+    row = row_of_op(run, op);
+    if (row) {
+        xfrm_row_complain(row, message);
+    } else {
+        xfrm_trouble_add(&run->port->kernel_trouble, message);
+    }
     run->port->in_sync = false;
     run->retry = true;
 }
@@ -417,19 +466,20 @@ take_note(struct run *run, const struct xfrm_sa_state *sas, size_t n)
 /* Decides about one SA of the file.  Returns true if it is to be in the
  * datapath; '*forcep' says that it must be installed anew. */
 static bool
-choose_sa(struct run *run, size_t i, bool *forcep)
+choose_sa(struct run *run, const struct xfrm_sa_spec *spec,
+          struct xfrm_memo *memo, struct xfrm_row *row, bool *forcep)
 {
     struct xfrm_port *port = run->port;
-    struct xfrm_memo *memo = port->memos[i];
     struct xfrm_sa_spec *sa = &run->eff[run->n_eff];
     const struct xfrm_sa_state *actual;
     const struct xfrm_memo *rival;
 
-    *sa = port->sas[i];
+    *sa = *spec;
+    run->rows[run->n_eff] = row;
     actual = xfrm_snapshot_find(&run->ctx->snapshot, &sa->dst, sa->spi,
                                 sa->proto);
     if (actual && actual->spec.if_id != sa->if_id) {
-        complain_about(&port->kernel_trouble, sa, xasprintf(
+        complain_about(run, &port->kernel_trouble, sa, xasprintf(
             "an SA with this SPI and destination exists already with if_id "
             "%"PRIu32, actual->spec.if_id));
         port->conflict = true;
@@ -443,8 +493,11 @@ choose_sa(struct run *run, size_t i, bool *forcep)
     }
     if (memo->exhausted) {
         xfrm_port_exhaust(port, run->ctx, memo);
-        complain_about(&port->key_trouble, sa, xstrdup(
+        complain_about(run, &port->key_trouble, sa, xstrdup(
             "reached its hard lifetime: give new keys"));
+        if (row) {
+            row->state = XFRM_ROW_EXPIRED;
+        }
         return false;
     }
 
@@ -452,7 +505,7 @@ choose_sa(struct run *run, size_t i, bool *forcep)
     if (rival) {
         char *name = xfrm_sa_name(rival->dir, rival->spi, &rival->dst);
 
-        complain_about(&port->key_trouble, sa, xasprintf(
+        complain_about(run, &port->key_trouble, sa, xasprintf(
             "its key is in use by port \"%s\" (%s): each SA needs a key of "
             "its own", rival->owner->name, name));
         free(name);
@@ -480,14 +533,16 @@ choose_sa(struct run *run, size_t i, bool *forcep)
         memo->withheld = false;
     }
 
-    *forcep = choose_offload(run, sa, memo, actual);
+    *forcep = choose_offload(run, sa, memo, row, actual);
     run->memos[run->n_eff++] = memo;
     return true;
 }
 
+/* Tells the log and the controllers what is being repaired. */
 static void
-warn_about_drift(const struct run *run, const struct xfrm_op *ops, size_t n)
+note_drift(struct run *run, const struct xfrm_op *ops, size_t n)
 {
+    struct xfrm_port *port = run->port;
     struct ds s = DS_EMPTY_INITIALIZER;
 
     for (size_t i = 0; i < n && i < 3; i++) {
@@ -498,8 +553,33 @@ warn_about_drift(const struct run *run, const struct xfrm_op *ops, size_t n)
         ds_put_format(&s, "; and %"PRIuSIZE" more", n - 3);
     }
     VLOG_WARN_RL(&rl, "%s: repairing what somebody else changed: %s",
-                 run->port->name, ds_cstr(&s));
+                 port->name, ds_cstr(&s));
+    xfrm_port_note(run->ctx, XFRM_NOTE_DRIFT, port->config.options.if_id,
+                   xasprintf("port \"%s\": repaired what somebody else "
+                             "changed: %s", port->name, ds_cstr(&s)))->count
+        = n;
+    port->n_drift += n;
     ds_destroy(&s);
+}
+
+/* Takes the deletions that are not half of a replacement out of 'ops': all of
+ * them with 'policies', else only those of SAs.  Returns the new number. */
+static size_t
+drop_deletions(struct xfrm_op *ops, size_t n, bool policies)
+{
+    size_t n_left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool replaced = (i + 1 < n && ops[i].type == XFRM_OP_SA_DEL
+                         && ops[i + 1].type == XFRM_OP_SA_ADD
+                         && xfrm_sa_spec_same_id(ops[i].sa, ops[i + 1].sa));
+
+        if (!(ops[i].type == XFRM_OP_SA_DEL && !replaced)
+            && !(ops[i].type == XFRM_OP_POLICY_DEL && policies)) {
+            ops[n_left++] = ops[i];
+        }
+    }
+    return n_left;
 }
 
 /* Adds a delete and an add for each of the SAs in 'force' that 'ops' leaves
@@ -531,6 +611,77 @@ force_ops(const struct run *run, const bool *force,
     free(added);
 }
 
+/* Decides about the SAs of the file and of the rows: the port's own come
+ * first, so that a row that wants the same loses and is told. */
+static bool *
+choose_sas(struct run *run)
+{
+    struct xfrm_port *port = run->port;
+    size_t max = port->n_sas + port->n_rows;
+    bool *force = xcalloc(max + 1, sizeof *force);
+    struct xfrm_row *row;
+
+    run->eff = xcalloc(max + 1, sizeof *run->eff);
+    run->memos = xcalloc(max + 1, sizeof *run->memos);
+    run->rows = xcalloc(max + 1, sizeof *run->rows);
+    for (size_t i = 0; i < port->n_sas; i++) {
+        bool forced = false;
+
+        if (choose_sa(run, &port->sas[i], port->memos[i], NULL, &forced)) {
+            force[run->n_eff - 1] = forced;
+        }
+    }
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        const struct xfrm_row *twin;
+        bool forced = false;
+
+        if (row->config.kind != XFRM_ROW_SA || !row->config.enabled) {
+            continue;
+        }
+        twin = xfrm_port_twin(port, row);
+        if (twin) {
+            xfrm_row_complain(row, xasprintf(
+                "another row has the same SPI, destination and protocol: "
+                UUID_FMT, UUID_ARGS(&twin->config.uuid)));
+        } else if (xfrm_port_lists_sa(port, &row->sa)) {
+            xfrm_row_complain(row, xasprintf(
+                "port \"%s\" has an SA with the same SPI, destination and "
+                "protocol from its options:sa_file", port->name));
+        } else if (choose_sa(run, &row->sa, row->memo, row, &forced)) {
+            force[run->n_eff - 1] = forced;
+        }
+    }
+    return force;
+}
+
+/* What became of the rows, before the datapath was told. */
+static void
+begin_rows(struct run *run)
+{
+    struct xfrm_row *row;
+
+    LIST_FOR_EACH (row, port_node, &run->port->rows) {
+        xfrm_row_clear(row, row->config.enabled ? XFRM_ROW_INSTALLED
+                                                : XFRM_ROW_STAGED);
+        row->in_force = row->config.enabled;
+        if (row->memo) {
+            row->memo->installed = false;
+        }
+    }
+}
+
+static void
+end_rows(struct run *run)
+{
+    struct xfrm_row *row;
+
+    LIST_FOR_EACH (row, port_node, &run->port->rows) {
+        row->in_force = row->config.enabled && !row->error;
+        row->counted &= row->in_force;
+        xfrm_port_touch_row(run->ctx, row);
+    }
+}
+
 static void
 reconcile_objects(struct run *run)
 {
@@ -548,37 +699,33 @@ reconcile_objects(struct run *run)
     xfrm_snapshot_slice(&run->ctx->snapshot, port->config.options.if_id,
                         &sas, &n_sas, &policies, &n_policies);
     xfrm_port_set_dirs(port, run->ctx, sas, n_sas);
+    begin_rows(run);
     for (size_t i = 0; i < port->n_sas; i++) {
         port->memos[i]->installed = false;
     }
     take_note(run, sas, n_sas);
 
-    run->eff = xcalloc(port->n_sas + 1, sizeof *run->eff);
-    run->memos = xcalloc(port->n_sas + 1, sizeof *run->memos);
-    force = xcalloc(port->n_sas + 1, sizeof *force);
     port->in_sync = true;
-    for (size_t i = 0; i < port->n_sas; i++) {
-        bool forced = false;
-
-        if (choose_sa(run, i, &forced)) {
-            force[run->n_eff - 1] = forced;
-        }
-    }
+    force = choose_sas(run);
+    xfrm_port_all_policies(port, &run->policies, &run->n_policies,
+                           &run->policy_rows);
 
     desired.sas = run->eff;
     desired.n_sas = run->n_eff;
-    desired.policies = port->policies;
-    desired.n_policies = port->n_policies;
+    desired.policies = run->policies;
+    desired.n_policies = run->n_policies;
     actual.sas = sas;
-    actual.n_sas = port->keep ? 0 : n_sas;
+    actual.n_sas = n_sas;
     actual.policies = policies;
     actual.n_policies = n_policies;
     xfrm_diff(&desired, &actual, &ops, &n_ops);
+    if (port->keep || run->ctx->hold) {
+        n_ops = drop_deletions(ops, n_ops, run->ctx->hold);
+    }
     force_ops(run, force, &ops, &n_ops);
 
     if (was_in_sync && port->in_sync && n_ops) {
-        warn_about_drift(run, ops, n_ops);
-        port->n_drift += n_ops;
+        note_drift(run, ops, n_ops);
     }
     for (size_t i = 0; i < n_ops; i++) {
         if (ops[i].type == XFRM_OP_SA_ADD) {
@@ -587,84 +734,16 @@ reconcile_objects(struct run *run)
             apply_other(run, &ops[i]);
         }
     }
+    end_rows(run);
 
     free(ops);
     free(force);
     free(run->memos);
+    free(run->rows);
     free(run->eff);             /* Shallow: the keys belong to the port. */
-}
-
-/* Looks after the device and its routes. */
-static void
-reconcile_link(struct run *run)
-{
-    struct xfrm_port *port = run->port;
-    struct xfrm_backend *backend = run->ctx->backend;
-    struct xfrm_link_state link;
-    char *message = NULL;
-    char *text = NULL;
-    int error;
-
-    error = backend->class->link_get(backend, port->name, &link);
-    if (error == ENODEV) {
-        text = xasprintf("device \"%s\" does not exist any more", port->name);
-    } else if (error) {
-        text = xasprintf("cannot look at device \"%s\": %s", port->name,
-                         ovs_strerror(error));
-    } else if (!link.is_xfrm) {
-        text = xasprintf("device \"%s\" is not an xfrm interface any more",
-                         port->name);
-    } else if (link.external
-               || link.spec.if_id != port->config.options.if_id) {
-        text = xasprintf("device \"%s\" has if_id %"PRIu32" instead of "
-                         "%"PRIu32, port->name,
-                         link.external ? 0 : link.spec.if_id,
-                         port->config.options.if_id);
-    }
-    port->link_ok = !text;
-    if (text) {
-        xfrm_trouble_add(&port->kernel_trouble, text);
-        run->retry = true;
-        return;
-    }
-
-    port->config.ifindex = link.ifindex;
-    if (backend->caps.needs_routes) {
-        error = backend->class->routes_set(backend, port->name, link.ifindex,
-                                           true, &message);
-        if (error) {
-            message = words(error, message);
-            xfrm_trouble_add(&port->kernel_trouble,
-                             xasprintf("routes through \"%s\": %s",
-                                       port->name, message));
-            run->retry = true;
-        }
-        free(message);
-    }
-}
-
-static void
-reconcile_encap(struct run *run)
-{
-    struct xfrm_port *port = run->port;
-    const struct xfrm_port_options *options = &port->config.options;
-    bool wanted = (options->keying == XFRM_KEYING_MANAGED
-                   && options->encap.sport && options->local_ip.family
-                   && run->ctx->backend->caps.needs_encap_sockets);
-    char *message;
-
-    if (port->encap
-        && (!wanted || !xfrm_encap_is_for(port->encap, &options->local_ip,
-                                          options->encap.sport))) {
-        xfrm_encap_unref(port->encap);
-        port->encap = NULL;
-    }
-    if (wanted && !port->encap
-        && xfrm_encap_ref(&options->local_ip, options->encap.sport,
-                          &port->encap, &message)) {
-        xfrm_trouble_add(&port->kernel_trouble, message);
-        run->retry = true;
-    }
+    run->eff = NULL;
+    free(run->policies);
+    free(run->policy_rows);
 }
 
 bool
@@ -677,8 +756,9 @@ xfrm_port_reconcile(struct xfrm_port *port, struct xfrm_port_context *ctx,
     xfrm_trouble_clear(&port->key_trouble);
     port->conflict = port->has_rival = false;
 
-    reconcile_link(&run);
-    reconcile_encap(&run);
+    if (!xfrm_port_reconcile_link(port, ctx)) {
+        run.retry = true;
+    }
     if (port->config.options.keying == XFRM_KEYING_MANAGED) {
         reconcile_objects(&run);
     } else {

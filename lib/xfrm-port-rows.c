@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Database rows and the port that they belong to: they come, they go, and what
+ * happens to their SAs becomes results and notes for whoever wrote them.  See
+ * xfrm-port.h; above xfrm-row, below xfrm-reconcile.c and the engine's
+ * thread. */
+
+#include <config.h>
+
+#include "xfrm-port.h"
+
+#include <string.h>
+
+#include "hash.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrm_port_rows);
+
+/* Sequence numbers that are left when a controller is told. */
+#define NUMBERS_LEFT (UINT32_MAX / 16)
+
+/* Results. */
+
+/* What can be seen of 'row' may have changed. */
+void
+xfrm_port_touch_row(struct xfrm_port_context *ctx, struct xfrm_row *row)
+{
+    if (!row->touched) {
+        row->touched = true;
+        ovs_list_push_back(&ctx->touched, &row->touched_node);
+    }
+}
+
+/* Makes results of the rows that were touched and that have changed. */
+void
+xfrm_port_publish_rows(struct xfrm_port_context *ctx)
+{
+    struct xfrm_row *row;
+
+    LIST_FOR_EACH_POP (row, touched_node, &ctx->touched) {
+        struct xfrm_row_result *last = &row->last;
+        struct xfrm_result_node *node;
+
+        row->touched = false;
+        if (row->published && last->state == row->state
+            && nullable_string_is_equal(row->last_error, row->error)
+            && last->has_counters == row->counted) {
+            continue;
+        }
+        row->published = true;
+        last->uuid = row->config.uuid;
+        last->kind = row->config.kind;
+        last->state = row->state;
+        last->has_counters = row->counted;
+        free(row->last_error);
+        row->last_error = nullable_xstrdup(row->error);
+
+        node = xmalloc(sizeof *node);
+        node->result = *last;
+        node->result.error = nullable_xstrdup(row->error);
+        ovs_list_push_back(&ctx->results, &node->list_node);
+    }
+}
+
+/* The same if only the counters may have changed. */
+static void
+publish_counters(struct xfrm_row *row, const struct xfrm_sa_state *sa)
+{
+    struct xfrm_row_result *last = &row->last;
+    uint64_t number = row->sa.dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
+
+    if (row->published && row->counted
+        && last->bytes == sa->bytes && last->packets == sa->packets
+        && last->number == number && last->added == sa->added
+        && last->used == sa->used
+        && last->replay_errors == sa->replay_errors
+        && last->replays == sa->replays
+        && last->integrity_failed == sa->integrity_failed) {
+        return;
+    }
+    last->bytes = sa->bytes;
+    last->packets = sa->packets;
+    last->number = number;
+    last->added = sa->added;
+    last->used = sa->used;
+    last->replay_errors = sa->replay_errors;
+    last->replays = sa->replays;
+    last->integrity_failed = sa->integrity_failed;
+    row->counted = true;
+    row->published = false;
+}
+
+/* Notes. */
+
+/* Takes ownership of 'message'.  The caller may fill in more. */
+struct xfrm_note *
+xfrm_port_note(struct xfrm_port_context *ctx, enum xfrm_note_type type,
+               uint32_t if_id, char *message)
+{
+    struct xfrm_note *note = xzalloc(sizeof *note);
+
+    note->type = type;
+    note->when = time_wall_msec();
+    note->if_id = if_id;
+    note->message = message;
+    ovs_list_push_back(&ctx->notes, &note->list_node);
+    return note;
+}
+
+/* A note about the SA of 'row'; 'text' goes on after its name. */
+static void
+note_row(struct xfrm_port_context *ctx, const struct xfrm_row *row,
+         enum xfrm_note_type type, uint64_t count, const char *text)
+{
+    const struct xfrm_sa_spec *sa = &row->sa;
+    char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
+    struct xfrm_note *note;
+
+    note = xfrm_port_note(ctx, type, sa->if_id,
+                          xasprintf("%s: %s", name, text));
+    note->count = count;
+    note->has_sa = true;
+    note->row = row->config.uuid;
+    note->dir = sa->dir;
+    note->src = sa->src;
+    note->dst = sa->dst;
+    note->spi = sa->spi;
+    note->proto = sa->proto;
+    free(name);
+}
+
+/* Coming and going. */
+
+static bool
+lists_policy(const struct xfrm_policy_spec *policies, size_t n,
+             const struct xfrm_policy_spec *policy)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (xfrm_policy_spec_same_id(&policies[i], policy)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t
+row_hash(const struct xfrm_row *row)
+{
+    return (row->config.kind == XFRM_ROW_SA
+            ? xfrm_sa_spec_hash_id(&row->sa)
+            : xfrm_policy_spec_hash_id(row->policy));
+}
+
+/* The row of 'port' that has the identity of 'row' and came before it. */
+struct xfrm_row *
+xfrm_port_twin(const struct xfrm_port *port, const struct xfrm_row *row)
+{
+    struct xfrm_row *other;
+
+    HMAP_FOR_EACH_WITH_HASH (other, id_node, row->id_node.hash,
+                             &port->row_ids) {
+        if (other != row && other->config.enabled
+            && other->config.kind == row->config.kind
+            && other->order < row->order
+            && (row->config.kind == XFRM_ROW_SA
+                ? xfrm_sa_spec_same_id(&row->sa, &other->sa)
+                : xfrm_policy_spec_same_id(row->policy, other->policy))) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+struct xfrm_row *
+xfrm_port_find_sa_row(const struct xfrm_port *port,
+                      const struct xfrm_addr *dst, uint32_t spi,
+                      uint8_t proto)
+{
+    struct xfrm_sa_spec sa;
+    struct xfrm_row *row, *best = NULL;
+
+    memset(&sa, 0, sizeof sa);
+    sa.dst = *dst;
+    sa.spi = spi;
+    sa.proto = proto;
+    HMAP_FOR_EACH_WITH_HASH (row, id_node, xfrm_sa_spec_hash_id(&sa),
+                             &port->row_ids) {
+        if (row->config.kind == XFRM_ROW_SA && row->config.enabled
+            && xfrm_sa_spec_same_id(&row->sa, &sa)
+            && (!best || row->order < best->order)) {
+            best = row;
+        }
+    }
+    return best;
+}
+
+bool
+xfrm_port_lists_sa(const struct xfrm_port *port, const struct xfrm_sa_spec *sa)
+{
+    for (size_t i = 0; i < port->n_sas; i++) {
+        if (xfrm_sa_spec_same_id(&port->sas[i], sa)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+attach(struct xfrm_port *port, struct xfrm_port_context *ctx,
+       struct xfrm_row *row)
+{
+    const struct xfrm_port_options *options = &port->config.options;
+    static uint64_t next_order;
+
+    row->port = port;
+    row->order = ++next_order;
+    if (row->config.kind == XFRM_ROW_SA) {
+        row->sa = row->config.sa;       /* Shallow: the key stays there. */
+        if (!row->sa.reqid) {
+            row->sa.reqid = options->reqid;
+        }
+        row->memo = xfrm_memos_ref(&ctx->memos, &row->sa);
+    } else {
+        row->policy = xmemdup(row->config.policy, sizeof *row->policy);
+        for (size_t i = 0; i < row->policy->n_templates; i++) {
+            if (!row->policy->templates[i].reqid) {
+                row->policy->templates[i].reqid = options->reqid;
+            }
+        }
+        port->n_policy_rows++;
+    }
+    port->n_rows++;
+    ovs_list_push_back(&port->rows, &row->port_node);
+    hmap_insert(&port->row_ids, &row->id_node, row_hash(row));
+    port->in_sync = false;
+    port->due = 0;
+    port->backoff = port->n_hasty = 0;
+}
+
+void
+xfrm_port_detach_row(struct xfrm_row *row)
+{
+    struct xfrm_port *port = row->port;
+
+    if (!port) {
+        return;
+    }
+    ovs_list_remove(&row->port_node);
+    hmap_remove(&port->row_ids, &row->id_node);
+    port->n_rows--;
+    if (row->memo) {
+        xfrm_memo_unref(row->memo, port);
+        row->memo = NULL;
+    }
+    if (row->policy) {
+        free(row->policy);
+        row->policy = NULL;
+        port->n_policy_rows--;
+    }
+    row->port = NULL;
+    row->in_force = row->counted = false;
+    row->soft_noted = row->number_noted = false;
+    port->in_sync = false;
+    port->due = 0;
+    port->backoff = port->n_hasty = 0;
+}
+
+/* Looks for the port of 'row', among 'port' (or none) and says what comes of
+ * it. */
+void
+xfrm_port_attach_row(struct xfrm_port *port, struct xfrm_port_context *ctx,
+                     struct xfrm_row *row)
+{
+    ovs_assert(!row->port);
+    xfrm_row_clear(row, row->config.enabled ? XFRM_ROW_PENDING
+                                            : XFRM_ROW_STAGED);
+    if (port && port->config.options.keying != XFRM_KEYING_MANAGED) {
+        xfrm_row_complain(row, xasprintf(
+            "if_id=%"PRIu32": port \"%s\" has options:keying=external: "
+            "another program owns its SAs and policies",
+            xfrm_row_if_id(row), port->name));
+    } else if (port) {
+        attach(port, ctx, row);
+    }
+    xfrm_port_touch_row(ctx, row);
+}
+
+void
+xfrm_port_detach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
+{
+    struct xfrm_row *row;
+
+    LIST_FOR_EACH_SAFE (row, port_node, &port->rows) {
+        xfrm_port_detach_row(row);
+        xfrm_port_attach_row(NULL, ctx, row);
+    }
+}
+
+void
+xfrm_port_attach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
+{
+    uint32_t if_id = port->config.options.if_id;
+    struct xfrm_row *row;
+
+    HMAP_FOR_EACH_WITH_HASH (row, if_id_node, hash_int(if_id, 0),
+                             &ctx->rows.by_if_id) {
+        if (!row->port && xfrm_row_if_id(row) == if_id) {
+            xfrm_port_attach_row(port, ctx, row);
+        }
+    }
+}
+
+/* Stores in '*policiesp' a malloc'd array of the policies that 'port' is to
+ * have: those of its options, then those of the rows, then, if there are rows,
+ * one for each direction and family that discards whatever no other policy
+ * names.  Of two with one identity only the first is there, which is what the
+ * other's row is told.  'rowsp', unless it is NULL, gets an array with the row
+ * of each policy, or NULL. */
+void
+xfrm_port_all_policies(const struct xfrm_port *port,
+                       struct xfrm_policy_spec **policiesp, size_t *np,
+                       struct xfrm_row ***rowsp)
+{
+    static const uint16_t families[] = { AF_INET, AF_INET6 };
+    size_t max = port->n_policies + port->n_policy_rows
+                 + XFRM_N_DIRS * ARRAY_SIZE(families);
+    struct xfrm_policy_spec *policies = xcalloc(max, sizeof *policies);
+    struct xfrm_row **rows = xcalloc(max, sizeof *rows);
+    size_t n = port->n_policies;
+    size_t n_wild = 0;
+    struct xfrm_row *row;
+
+    if (n) {
+        memcpy(policies, port->policies, n * sizeof *policies);
+    }
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        if (row->config.kind != XFRM_ROW_POLICY || !row->config.enabled) {
+            continue;
+        }
+        if (rowsp) {
+            const struct xfrm_row *twin = xfrm_port_twin(port, row);
+
+            if (twin) {
+                xfrm_row_complain(row, xasprintf(
+                    "another row has the same selector and direction: "
+                    UUID_FMT, UUID_ARGS(&twin->config.uuid)));
+                continue;
+            }
+        } else if (xfrm_port_twin(port, row)) {
+            continue;
+        }
+        if (lists_policy(port->policies, port->n_policies, row->policy)) {
+            if (rowsp) {
+                xfrm_row_complain(row, xasprintf(
+                    "port \"%s\" has a policy with the same selector and "
+                    "direction from its options:local_ip and "
+                    "options:remote_ip", port->name));
+            }
+            continue;
+        }
+        rows[n] = row;
+        policies[n++] = *row->policy;
+    }
+
+    for (size_t i = 0; port->n_policy_rows && i < ARRAY_SIZE(families); i++) {
+        for (enum xfrm_dir dir = 0; dir < XFRM_N_DIRS; dir++) {
+            struct xfrm_policy_spec *p = &policies[n + n_wild];
+
+            memset(p, 0, sizeof *p);
+            p->if_id = port->config.options.if_id;
+            p->dir = dir;
+            p->sel.src = p->sel.dst = xfrm_prefix_any(families[i]);
+            p->priority = UINT32_MAX;
+            p->action = XFRM_ACTION_DISCARD;
+            if (!lists_policy(policies, n, p)) {
+                n_wild++;
+            }
+        }
+    }
+
+    *policiesp = policies;
+    *np = n + n_wild;
+    if (rowsp) {
+        *rowsp = rows;
+    } else {
+        free(rows);
+    }
+}
+
+/* The datapath cannot be seen. */
+void
+xfrm_port_blind_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
+{
+    struct xfrm_row *row;
+
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        if (row->config.enabled) {
+            xfrm_row_clear(row, XFRM_ROW_PENDING);
+            xfrm_row_complain(row, xstrdup(ctx->backend_error));
+            xfrm_port_touch_row(ctx, row);
+        }
+    }
+}
+
+/* In use. */
+
+static bool
+past(uint64_t limit, uint64_t value)
+{
+    return limit && value >= limit;
+}
+
+/* Looks at the limits that the kernel does not know or tells of only once. */
+static bool
+observe_limits(struct xfrm_port *port, struct xfrm_port_context *ctx,
+               struct xfrm_row *row, const struct xfrm_sa_state *sa)
+{
+    const struct xfrm_lifetime *l = &row->sa.lifetime;
+    uint64_t now = time_wall();
+    uint64_t number = row->sa.dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
+    uint64_t idle;
+
+    if (!row->active || row->packets != sa->packets) {
+        row->packets = sa->packets;
+        row->active = now;
+    }
+    idle = now > row->active ? now - row->active : 0;
+
+    if (past(l->hard_idle, idle)) {
+        xfrm_port_exhaust(port, ctx, row->memo);
+        note_row(ctx, row, XFRM_NOTE_HARD_EXPIRE, 0, "hard idle limit");
+        return true;
+    }
+    if (past(l->soft_bytes, sa->bytes) || past(l->soft_packets, sa->packets)
+        || (sa->added && now >= sa->added
+            && past(l->soft_seconds, now - sa->added))
+        || past(l->soft_idle, idle)) {
+        xfrm_row_clear(row, XFRM_ROW_EXPIRING);
+        xfrm_port_note_soft(ctx, row);
+    }
+    if (!row->sa.esn && row->sa.proto != IPPROTO_COMP
+        && number > UINT32_MAX - NUMBERS_LEFT && !row->number_noted) {
+        row->number_noted = true;
+        note_row(ctx, row, XFRM_NOTE_SEQUENCE_OVERFLOW, 0,
+                 "near its last sequence number: rekey");
+    }
+    return false;
+}
+
+/* Once for each SA. */
+void
+xfrm_port_note_soft(struct xfrm_port_context *ctx, struct xfrm_row *row)
+{
+    if (!row->soft_noted) {
+        row->soft_noted = true;
+        note_row(ctx, row, XFRM_NOTE_SOFT_EXPIRE, 0,
+                 "reached a soft limit: rekey");
+    }
+}
+
+void
+xfrm_port_note_hard(struct xfrm_port_context *ctx, struct xfrm_row *row)
+{
+    note_row(ctx, row, XFRM_NOTE_HARD_EXPIRE, 0,
+             "reached a hard limit and is gone");
+}
+
+static void
+observe_failures(struct xfrm_port_context *ctx, const struct xfrm_row *row,
+                 const struct xfrm_sa_state *sa)
+{
+    uint64_t replays = (uint64_t) sa->replays + sa->replay_errors;
+    uint64_t old = (uint64_t) row->last.replays + row->last.replay_errors;
+
+    if (!row->counted) {
+        return;                 /* The first look. */
+    }
+    if (replays > old) {
+        note_row(ctx, row, XFRM_NOTE_REPLAY, replays - old,
+                 "dropped packets that were replayed or too late");
+    }
+    if (sa->integrity_failed > row->last.integrity_failed) {
+        note_row(ctx, row, XFRM_NOTE_INTEGRITY,
+                 sa->integrity_failed - row->last.integrity_failed,
+                 "dropped packets whose integrity check failed");
+    }
+}
+
+bool
+xfrm_port_observe_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
+{
+    struct xfrm_row *row;
+    bool urgent = false;
+
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        const struct xfrm_sa_state *sa;
+
+        if (row->config.kind != XFRM_ROW_SA || !row->in_force) {
+            continue;
+        }
+        sa = xfrm_snapshot_find(&ctx->snapshot, &row->sa.dst, row->sa.spi,
+                                row->sa.proto);
+        if (sa && sa->spec.if_id == row->sa.if_id) {
+            urgent |= observe_limits(port, ctx, row, sa);
+            observe_failures(ctx, row, sa);
+            publish_counters(row, sa);
+            xfrm_port_touch_row(ctx, row);
+        }
+    }
+    return urgent;
+}

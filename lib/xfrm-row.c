@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* SAs and policies that come one by one: see xfrm-row.h.  Above xfrm-spec,
+ * below xfrm-port. */
+
+#include <config.h>
+
+#include "xfrm-row.h"
+
+#include <string.h>
+
+#include "hash.h"
+#include "util.h"
+#include "uuid.h"
+
+static const char *const state_names[] = {
+    [XFRM_ROW_STAGED] = "staged",
+    [XFRM_ROW_PENDING] = "pending",
+    [XFRM_ROW_INSTALLED] = "installed",
+    [XFRM_ROW_EXPIRING] = "expiring",
+    [XFRM_ROW_EXPIRED] = "expired",
+    [XFRM_ROW_NEEDS_REKEY] = "needs-rekey",
+    [XFRM_ROW_ERROR] = "error",
+};
+
+const char *
+xfrm_row_state_name(enum xfrm_row_state state)
+{
+    ovs_assert((size_t) state < ARRAY_SIZE(state_names));
+    return state_names[state];
+}
+
+static const char *const note_names[XFRM_N_NOTES] = {
+    [XFRM_NOTE_ACQUIRE] = "acquire",
+    [XFRM_NOTE_SOFT_EXPIRE] = "soft-expire",
+    [XFRM_NOTE_HARD_EXPIRE] = "hard-expire",
+    [XFRM_NOTE_SEQUENCE_OVERFLOW] = "sequence-overflow",
+    [XFRM_NOTE_REPLAY] = "replay",
+    [XFRM_NOTE_INTEGRITY] = "integrity",
+    [XFRM_NOTE_BAD_SPI] = "bad-spi",
+    [XFRM_NOTE_DRIFT] = "drift",
+};
+
+const char *
+xfrm_note_type_name(enum xfrm_note_type type)
+{
+    ovs_assert(type < XFRM_N_NOTES);
+    return note_names[type];
+}
+
+void
+xfrm_note_free(struct xfrm_note *note)
+{
+    if (note) {
+        free(note->message);
+        free(note);
+    }
+}
+
+void
+xfrm_row_config_destroy(struct xfrm_row_config *config)
+{
+    if (config->kind == XFRM_ROW_SA) {
+        xfrm_sa_spec_destroy(&config->sa);
+    }
+    free(config->policy);
+    config->policy = NULL;
+}
+
+void
+xfrm_row_result_destroy(struct xfrm_row_result *result)
+{
+    free(result->error);
+    result->error = NULL;
+}
+
+void
+xfrm_rows_init(struct xfrm_rows *rows)
+{
+    hmap_init(&rows->by_uuid);
+    hmap_init(&rows->by_if_id);
+}
+
+void
+xfrm_rows_destroy(struct xfrm_rows *rows)
+{
+    struct xfrm_row *row;
+
+    HMAP_FOR_EACH_SAFE (row, uuid_node, &rows->by_uuid) {
+        xfrm_rows_remove(rows, row);
+    }
+    hmap_destroy(&rows->by_uuid);
+    hmap_destroy(&rows->by_if_id);
+}
+
+struct xfrm_row *
+xfrm_rows_find(const struct xfrm_rows *rows, const struct uuid *uuid)
+{
+    struct xfrm_row *row;
+
+    HMAP_FOR_EACH_WITH_HASH (row, uuid_node, uuid_hash(uuid),
+                             &rows->by_uuid) {
+        if (uuid_equals(&row->config.uuid, uuid)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+uint32_t
+xfrm_row_if_id(const struct xfrm_row *row)
+{
+    return (row->config.kind == XFRM_ROW_SA
+            ? row->config.sa.if_id
+            : row->config.policy->if_id);
+}
+
+struct xfrm_row *
+xfrm_rows_add(struct xfrm_rows *rows, struct xfrm_row_config *config)
+{
+    struct xfrm_row *row = xzalloc(sizeof *row);
+
+    row->config = *config;
+    row->state = XFRM_ROW_PENDING;
+    hmap_insert(&rows->by_uuid, &row->uuid_node, uuid_hash(&config->uuid));
+    hmap_insert(&rows->by_if_id, &row->if_id_node,
+                hash_int(xfrm_row_if_id(row), 0));
+    return row;
+}
+
+void
+xfrm_rows_remove(struct xfrm_rows *rows, struct xfrm_row *row)
+{
+    ovs_assert(!row->port);
+    if (row->touched) {
+        ovs_list_remove(&row->touched_node);
+    }
+    hmap_remove(&rows->by_uuid, &row->uuid_node);
+    hmap_remove(&rows->by_if_id, &row->if_id_node);
+    xfrm_row_config_destroy(&row->config);
+    free(row->error);
+    free(row->last_error);
+    free(row);
+}
+
+void
+xfrm_row_clear(struct xfrm_row *row, enum xfrm_row_state state)
+{
+    free(row->error);
+    row->error = NULL;
+    row->state = state;
+}
+
+void
+xfrm_row_complain(struct xfrm_row *row, char *error)
+{
+    static const char keyword[] = "needs-rekey: ";
+
+    if (row->error) {
+        free(error);
+        return;
+    }
+    row->error = error;
+    row->state = (!strncmp(error, keyword, strlen(keyword))
+                  ? XFRM_ROW_NEEDS_REKEY
+                  : XFRM_ROW_ERROR);
+}
