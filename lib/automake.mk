@@ -8,6 +8,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-secret.h \
 	lib/xfrm-text.c \
 	lib/xfrm-text.h \
+	lib/xfrm-file.c \
+	lib/xfrm-file.h \
 	lib/xfrm-algo.c \
 	lib/xfrm-algo.h \
 	lib/xfrm-selector.c \
@@ -27,7 +29,6 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-json-scan.h \
 	lib/xfrm-json.c \
 	lib/xfrm-json.h \
-	lib/xfrm-json-file.c \
 	lib/xfrm-diff.c \
 	lib/xfrm-diff.h \
 	lib/xfrm-netlink.c \

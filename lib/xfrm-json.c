@@ -676,7 +676,7 @@ xfrm_json_parse_sas(const char *text, size_t len,
     *n_sasp = 0;
     *errorp = NULL;
     if (len > XFRM_SA_FILE_MAX) {
-        *errorp = xasprintf("%"PRIuSIZE" bytes of text; allowed: %d at most",
+        *errorp = xasprintf("%"PRIuSIZE" bytes of text; allowed: %"PRIuSIZE" at most",
                             len, XFRM_SA_FILE_MAX);
         return EFBIG;
     }
@@ -694,4 +694,40 @@ xfrm_json_parse_sas(const char *text, size_t len,
     }
     xfrm_json_scan_destroy(&scan);
     return *errorp ? EINVAL : 0;
+}
+
+/* Reads the SA file 'path' of the port with 'options'.  Returns 0 and stores
+ * the SAs, which the caller frees with xfrm_sa_specs_free(), or a positive
+ * errno with a malloc'd sentence in '*errorp' that begins with 'path', and no
+ * SAs.  In both cases stores in '*stamp' which version of the file that is
+ * about. */
+int
+xfrm_json_read_sa_file(const char *path,
+                       const struct xfrm_port_options *options,
+                       struct xfrm_sa_spec **sasp, size_t *n_sasp,
+                       struct xfrm_file_stamp *stamp, char **errorp)
+{
+    char *text, *what = NULL;
+    size_t len;
+    int error;
+
+    *sasp = NULL;
+    *n_sasp = 0;
+    error = xfrm_file_read(path, XFRM_SA_FILE_MAX, stamp, &text, &len,
+                           errorp);
+    if (error) {
+        return error;
+    }
+    if (!len) {
+        what = xstrdup("is empty; allowed: {\"sas\": [...]}");
+        error = EINVAL;
+    } else {
+        error = xfrm_json_parse_sas(text, len, options, sasp, n_sasp, &what);
+    }
+    if (error) {
+        *errorp = xasprintf("%s: %s", path, what);
+    }
+    free(what);
+    xfrm_file_free(text, len);
+    return error;
 }

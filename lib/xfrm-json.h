@@ -6,28 +6,13 @@
  *
  * An SA file is hostile until parsed: the size, the depth, every name and
  * every value are checked, and nothing of a file with one error is used.
- * Above xfrm-spec and xfrm-options, below the engine. */
+ * Above xfrm-spec, xfrm-file and xfrm-options, below the engine. */
 
-#include <sys/stat.h>
-
+#include "xfrm-file.h"
 #include "xfrm-options.h"
 
 /* The largest SA file that is read, in bytes. */
-#define XFRM_SA_FILE_MAX (16 * 1024 * 1024)
-
-/* What tells one version of a file from the next. */
-struct xfrm_file_stamp {
-    dev_t dev;
-    ino_t ino;
-    off_t size;
-    struct timespec mtime;
-    struct timespec ctime;
-    int error;                  /* errno of the failed open or stat, or 0. */
-};
-
-void xfrm_file_stamp_get(const char *path, struct xfrm_file_stamp *);
-bool xfrm_file_stamp_equals(const struct xfrm_file_stamp *,
-                            const struct xfrm_file_stamp *);
+#define XFRM_SA_FILE_MAX ((size_t) 16 * 1024 * 1024)
 
 int xfrm_json_parse_sas(const char *text, size_t len,
                         const struct xfrm_port_options *,

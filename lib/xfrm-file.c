@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* SA files as files: who may have written one, who may read it, and whether it
- * changed.
- *
- * The engine above calls this for each port that has an SA file, again and
- * again; xfrm-json.c below parses the text.  The file is opened by the steps
+/* Files with keys: see xfrm-file.h.  The file is opened by the steps
  * of a suspicious reader: nothing is opened before its type is known, nothing
  * is read before its owner, permissions and size are. */
 
 #include <config.h>
-#include "xfrm-json.h"
+#include "xfrm-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +16,7 @@
 #include <unistd.h>
 
 #include "util.h"
+#include "xfrm-secret.h"
 
 /* A file, found but not opened. */
 struct found_file {
@@ -130,8 +127,8 @@ stamp_from_error(struct xfrm_file_stamp *stamp, int error)
 }
 
 /* Describes the file that 'path' names, without opening it.  As long as it
- * does not change, the result equals that of xfrm_json_read_sa_file(),
- * whatever that one thought of it. */
+ * does not change, the result equals that of xfrm_file_read(), whatever that
+ * one thought of it. */
 void
 xfrm_file_stamp_get(const char *path, struct xfrm_file_stamp *stamp)
 {
@@ -165,7 +162,8 @@ xfrm_file_stamp_equals(const struct xfrm_file_stamp *a,
 }
 
 static int
-check_file(const char *path, const struct stat *st, char **errorp)
+check_file(const char *path, const struct stat *st, size_t max,
+           char **errorp)
 {
     unsigned int mode = st->st_mode & 07777;
 
@@ -191,14 +189,10 @@ check_file(const char *path, const struct stat *st, char **errorp)
                             "600 %s", mode, path);
         return EPERM;
     }
-    if (st->st_size > XFRM_SA_FILE_MAX) {
-        *errorp = xasprintf("has %jd bytes; allowed: %d at most",
-                            (intmax_t) st->st_size, XFRM_SA_FILE_MAX);
+    if (st->st_size < 0 || (uintmax_t) st->st_size > max) {
+        *errorp = xasprintf("has %jd bytes; allowed: %"PRIuSIZE" at most",
+                            (intmax_t) st->st_size, max);
         return EFBIG;
-    }
-    if (!st->st_size) {
-        *errorp = xstrdup("is empty; allowed: {\"sas\": [...]}");
-        return EINVAL;
     }
     return 0;
 }
@@ -223,48 +217,37 @@ read_fully(int fd, char *buf, size_t size)
 }
 
 static int
-read_text(int fd, const struct stat *st, const struct xfrm_port_options *opts,
-          struct xfrm_sa_spec **sasp, size_t *n_sasp, char **errorp)
+read_text(int fd, const struct stat *st, char **textp, size_t *lenp,
+          char **errorp)
 {
     /* One byte more than there should be tells whether the file grew. */
     size_t size = st->st_size;
     char *text = xmalloc(size + 1);
     ssize_t n = read_fully(fd, text, size + 1);
-    int error;
 
-    if (n < 0) {
-        error = -n;
-        *errorp = xstrdup(ovs_strerror(error));
-    } else if ((size_t) n != size) {
-        error = EAGAIN;
-        *errorp = xstrdup("changed while it was read");
-    } else {
-        error = xfrm_json_parse_sas(text, size, opts, sasp, n_sasp, errorp);
+    if (n >= 0 && (size_t) n == size) {
+        text[size] = '\0';
+        *textp = text;
+        *lenp = size;
+        return 0;
     }
-
     xfrm_wipe(text, size + 1);
     free(text);
-    return error;
+    *errorp = xstrdup(n < 0 ? ovs_strerror(-n) : "changed while it was read");
+    return n < 0 ? -n : EAGAIN;
 }
 
-/* Reads the SA file 'path' of the port with 'options'.  Returns 0 and stores
- * the SAs, which the caller frees with xfrm_sa_specs_free(), or a positive
- * errno with a malloc'd sentence in '*errorp' that begins with 'path', and no
- * SAs.  In both cases stores in '*stamp' which version of the file that is
- * about. */
 int
-xfrm_json_read_sa_file(const char *path,
-                       const struct xfrm_port_options *options,
-                       struct xfrm_sa_spec **sasp, size_t *n_sasp,
-                       struct xfrm_file_stamp *stamp, char **errorp)
+xfrm_file_read(const char *path, size_t max, struct xfrm_file_stamp *stamp,
+               char **textp, size_t *lenp, char **errorp)
 {
     struct found_file file;
     char *what = NULL;
     int fd = -1;
     int error;
 
-    *sasp = NULL;
-    *n_sasp = 0;
+    *textp = NULL;
+    *lenp = 0;
     *errorp = NULL;
 
     error = find_file(path, &file, &what);
@@ -273,7 +256,7 @@ xfrm_json_read_sa_file(const char *path,
         goto exit;
     }
     stamp_from_stat(stamp, &file.st);
-    error = check_file(path, &file.st, &what);
+    error = check_file(path, &file.st, max, &what);
     if (error) {
         goto exit;
     }
@@ -288,9 +271,9 @@ xfrm_json_read_sa_file(const char *path,
         goto exit;
     }
     stamp_from_stat(stamp, &file.st);
-    error = check_file(path, &file.st, &what);
+    error = check_file(path, &file.st, max, &what);
     if (!error) {
-        error = read_text(fd, &file.st, options, sasp, n_sasp, &what);
+        error = read_text(fd, &file.st, textp, lenp, &what);
     }
 
 exit:
@@ -303,4 +286,13 @@ exit:
     }
     free(what);
     return error;
+}
+
+void
+xfrm_file_free(char *text, size_t len)
+{
+    if (text) {
+        xfrm_wipe(text, len);
+        free(text);
+    }
 }
