@@ -439,6 +439,14 @@ xfrm_engine_get_counters(struct xfrm_counter **countersp, size_t *n)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
+void
+xfrm_engine_get_capabilities(struct xfrm_capabilities *caps)
+{
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    *caps = xfrm_shared.caps;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
 struct seq *
 xfrm_engine_seq(void)
 {

@@ -131,6 +131,10 @@ void xfrm_engine_prune(const char *const *names, size_t n);
 /* Counters of the whole namespace, as of the last poll. */
 void xfrm_engine_get_counters(struct xfrm_counter **, size_t *n);
 
+/* What the datapath does, as far as it is known: 'datapath' is "" before it
+ * could be opened. */
+void xfrm_engine_get_capabilities(struct xfrm_capabilities *);
+
 /* Changes whenever any port's status, or the progress of a ticket, did. */
 struct seq *xfrm_engine_seq(void);
 

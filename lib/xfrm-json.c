@@ -676,8 +676,8 @@ xfrm_json_parse_sas(const char *text, size_t len,
     *n_sasp = 0;
     *errorp = NULL;
     if (len > XFRM_SA_FILE_MAX) {
-        *errorp = xasprintf("%"PRIuSIZE" bytes of text; allowed: %"PRIuSIZE" at most",
-                            len, XFRM_SA_FILE_MAX);
+        *errorp = xasprintf("%"PRIuSIZE" bytes of text; allowed: %"PRIuSIZE
+                            " at most", len, XFRM_SA_FILE_MAX);
         return EFBIG;
     }
 

@@ -5,6 +5,14 @@ man_MANS += vswitchd/ovs-vswitchd.8
 
 vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/ovs-vswitchd.c \
+	vswitchd/xfrm-db.c \
+	vswitchd/xfrm-db.h \
+	vswitchd/xfrm-db-parse.c \
+	vswitchd/xfrm-db-parse.h \
+	vswitchd/xfrm-db-private.h \
+	vswitchd/xfrm-db-probe.c \
+	vswitchd/xfrm-db-probe.h \
+	vswitchd/xfrm-db-status.c \
 	vswitchd/xfrm-report.c \
 	vswitchd/xfrm-report.h \
 	vswitchd/xfrm-unixctl.c \
@@ -32,6 +40,7 @@ vswitchd_ovs_vswitchd_LDADD = \
 	lib/dpif-netlink-xfrm.$(OBJEXT) \
 	$(OVS_VSWITCHD_OBJECTS) \
 	lib/libovsxfrm.la \
+	ovsdb-schema/libxfrmidl.la \
 	$(OVS_LIBS) \
 	$(XFRM_LIBS)
 

@@ -41,6 +41,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "vswitchd/bridge.h"
+#include "vswitchd/xfrm-db.h"
 #include "vswitchd/xfrm-report.h"
 #include "vswitchd/xfrm-unixctl.h"
 #include "xfrm-version.h"
@@ -270,6 +271,7 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         netdev_run();
         netdev_xfrm_run();
         xfrm_report_run();
+        xfrm_db_run();
         xfrm_unixctl_run();
 
         memory_wait();
@@ -278,6 +280,7 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         netdev_wait();
         netdev_xfrm_wait();
         xfrm_report_wait();
+        xfrm_db_wait();
         xfrm_unixctl_wait();
         if (request->requested) {
             poll_immediate_wake();
@@ -320,6 +323,7 @@ main(int argc, char *argv[])
      * would fail as being of an unknown type. */
     netdev_xfrm_register(config.dummy);
     xfrm_report_init(config.remote);
+    xfrm_db_init(config.remote);
     xfrm_unixctl_init();
     bridge_init(config.remote);
 
@@ -328,6 +332,7 @@ main(int argc, char *argv[])
     netdev_xfrm_exiting(request.cleanup);
     bridge_exit(request.cleanup);
     netdev_xfrm_unregister();
+    xfrm_db_destroy();
     xfrm_report_destroy();
 
     for (size_t i = 0; i < request.n_conns; i++) {

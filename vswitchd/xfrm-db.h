@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_DB_H
+#define XFRM_DB_H 1
+
+/* The OVS_XFRM database <-> the engine.  Above: ovs-vswitchd.c.  Below:
+ * xfrm-db-parse, xfrm-db-status, xfrm-engine. */
+
+void xfrm_db_init(const char *remote);
+void xfrm_db_run(void);
+void xfrm_db_wait(void);
+void xfrm_db_destroy(void);
+
+#endif /* xfrm-db.h */
