@@ -166,9 +166,9 @@ port_with_if_id(uint32_t if_id, const struct netdev_xfrm *dev)
     return name;
 }
 
-/* Returns words for who else in this namespace has 'if_id'. */
+/* Returns words for who else in this namespace has 'if_id', or NULL. */
 static char *
-describe_if_id_holder(uint32_t if_id, const char *name)
+find_if_id_holder(uint32_t if_id, const char *name)
     OVS_REQUIRES(backend_mutex)
 {
     struct xfrm_link_state *links;
@@ -186,7 +186,7 @@ describe_if_id_holder(uint32_t if_id, const char *name)
         }
         free(links);
     }
-    return holder ? holder : xstrdup("another device");
+    return holder;
 }
 
 static int
@@ -196,27 +196,30 @@ create_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
 {
     int error = backend_class->link_create(backend, want, link, errp);
     if (error == EEXIST) {
-        char *holder = describe_if_id_holder(want->if_id, want->name);
+        char *holder = find_if_id_holder(want->if_id, want->name);
 
         free(*errp);
         *errp = xasprintf("options:if_id=%"PRIu32" is already used by %s: "
                           "each xfrm device of a network namespace needs an "
-                          "if_id of its own", want->if_id, holder);
+                          "if_id of its own", want->if_id,
+                          holder ? holder : "another device");
         free(holder);
         conflict_seen = true;
     }
     return error;
 }
 
-/* Makes sure that the device 'want' exists.  Stores what was found or made in
- * '*link', and whether it was there before in '*existed'. */
+/* Makes sure that the device 'want' exists, perhaps with the if_id of before,
+ * which '*prior' becomes.  Stores what was found or made in '*link', and
+ * whether it was there before in '*existed'. */
 static int
 ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
-              bool *existed, char **errp)
+              bool *existed, uint32_t *prior, char **errp)
     OVS_REQUIRES(backend_mutex)
 {
     int error = backend_class->link_get(backend, want->name, link);
     *existed = !error;
+    *prior = error ? 0 : link->spec.if_id;
     if (error == ENODEV) {
         return create_device(want, link, errp);
     } else if (error) {
@@ -259,22 +262,19 @@ ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
     }
 
     if (same_dev) {
-        error = backend_class->link_set_if_id(backend, want->name,
-                                              want->if_id, errp);
-        if (!error) {
-            return backend_class->link_get(backend, want->name, link);
-        } else if (error == EEXIST) {
-            char *holder = describe_if_id_holder(want->if_id, want->name);
+        /* The engine changes it, after it has taken away what is there under
+         * the old if_id. */
+        char *holder = find_if_id_holder(want->if_id, want->name);
 
-            free(*errp);
+        if (holder) {
             *errp = xasprintf("options:if_id=%"PRIu32" is already used by %s",
                               want->if_id, holder);
             free(holder);
             conflict_seen = true;
-            return error;
+            return EEXIST;
         }
-        free(*errp);
-        *errp = NULL;
+        return (link->up ? 0
+                : backend_class->link_set_up(backend, want->name, errp));
     }
 
     /* The kernel can't move a device to another 'dev'. */
@@ -299,8 +299,9 @@ set_warning(struct netdev_xfrm *dev, char *warning)
 }
 
 /* True if the device of 'dev', which is configured, is still there and still
- * what it was made as.  A change of it by hand is as good as its loss: the
- * bridge takes the port away and adds it anew. */
+ * what it was made as, but for an if_id that the engine sets right.  A change
+ * of it by hand is as good as its loss: the bridge takes the port away and
+ * adds it anew. */
 static bool
 device_is_intact(const struct netdev_xfrm *dev)
     OVS_REQUIRES(backend_mutex)
@@ -309,7 +310,8 @@ device_is_intact(const struct netdev_xfrm *dev)
 
     return (!backend_class->link_get(backend, netdev_get_name(&dev->up.up),
                                      &link)
-            && link.is_xfrm && link.spec.if_id == dev->options.if_id);
+            && link.is_xfrm && !link.external
+            && (dev->owned || link.spec.if_id == dev->options.if_id));
 }
 
 static int
@@ -381,7 +383,8 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     }
 
     xfrm_engine_settle_removal(name);
-    error = ensure_device(&config.link, &link, &existed, errp);
+    error = ensure_device(&config.link, &link, &existed, &config.prior_if_id,
+                          errp);
     if (error) {
         return error;
     }

@@ -17,7 +17,11 @@
 
 /* What a port is to the engine. */
 struct xfrm_port_config {
-    struct xfrm_link_spec link; /* The device, which exists already. */
+    struct xfrm_link_spec link; /* The device, which exists already; the
+                                 * engine gives it this if_id if it is owned
+                                 * and has another. */
+    uint32_t prior_if_id;       /* That it had before (0: unknown): what is
+                                 * there under that one goes first. */
     int ifindex;
     bool owned;                 /* We made the device and delete it. */
     bool adopted;               /* The device was there before this process:

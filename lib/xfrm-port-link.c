@@ -42,6 +42,17 @@ reconcile_device(struct xfrm_port *port, struct xfrm_port_context *ctx)
     } else if (!link.is_xfrm) {
         text = xasprintf("device \"%s\" is not an xfrm interface any more",
                          port->name);
+    } else if (!link.external && port->config.owned
+               && link.spec.if_id != port->config.options.if_id) {
+        /* Only now: until what the old if_id had is gone, the device tells
+         * the next process about it, should this one be killed. */
+        error = backend->class->link_set_if_id(backend, port->name,
+                                               port->config.options.if_id,
+                                               &message);
+        if (error) {
+            text = xfrm_port_words(error, message);
+            message = NULL;
+        }
     } else if (link.external
                || link.spec.if_id != port->config.options.if_id) {
         text = xasprintf("device \"%s\" has if_id %"PRIu32" instead of "

@@ -47,7 +47,8 @@ bool
 xfrm_port_config_equals(const struct xfrm_port_config *a,
                         const struct xfrm_port_config *b)
 {
-    /* 'adopted' tells how it was, which no later change alters. */
+    /* 'adopted' and 'prior_if_id' tell how it was, which no later change
+     * alters. */
     return (!strcmp(a->link.name, b->link.name)
             && a->link.if_id == b->link.if_id
             && !strcmp(a->link.dev, b->link.dev)
@@ -154,6 +155,18 @@ xfrm_port_destroy(struct xfrm_port *port)
     free(port);
 }
 
+/* All that the device has under an if_id from before this process. */
+static void
+add_prior_departure(struct xfrm_port *port,
+                    const struct xfrm_port_config *config)
+{
+    struct xfrm_departure *departure = xzalloc(sizeof *departure);
+
+    departure->if_id = config->prior_if_id;
+    departure->local_ip = config->options.local_ip;
+    ovs_list_push_back(&port->departures, &departure->list_node);
+}
+
 static void
 add_departure(struct xfrm_port *port, bool only_known)
 {
@@ -222,6 +235,9 @@ xfrm_port_configure(struct xfrm_port *port, struct xfrm_port_context *ctx,
             xfrm_port_detach_rows(port, ctx);
         }
         xfrm_port_config_destroy(&port->config);
+    } else if (config->owned && config->prior_if_id
+               && config->prior_if_id != new->if_id) {
+        add_prior_departure(port, config);
     }
     if (managed) {
         struct xfrm_departure *departure;

@@ -107,11 +107,7 @@ action_port(char *args[])
     xfrm_engine_settle_removal(args[0]);
     if (!handle->class->link_get(handle, args[0], &link)) {
         config.adopted = true;
-        if (link.spec.if_id != config.link.if_id
-            && handle->class->link_set_if_id(handle, args[0],
-                                             config.link.if_id, &message)) {
-            ovs_fatal(0, "%s", message);
-        }
+        config.prior_if_id = link.spec.if_id;
     } else if (handle->class->link_create(handle, &config.link, &link,
                                           &message)) {
         ovs_fatal(0, "%s", message);
