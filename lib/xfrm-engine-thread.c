@@ -500,13 +500,18 @@ run_departures(struct engine *e, long long int now)
 
 static void
 run_prune(struct engine *e, bool *wrotep)
+    OVS_EXCLUDED(xfrm_shared.mutex)
 {
+    const struct xfrm_entry *entry;
     struct svec names;
 
+    /* Ports that were declared since this pass began count as well. */
     svec_clone(&names, &e->prune);
-    for (size_t i = 0; i < e->n; i++) {
-        svec_add(&names, e->entries[i]->name);
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+        svec_add(&names, entry->name);
     }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
     svec_sort(&names);
     e->pruning = !xfrm_ports_prune(&e->ctx, &names, e->if_ids, e->n_if_ids,
                                    wrotep);

@@ -21,6 +21,7 @@
 #include "svec.h"
 #include "util.h"
 #include "xfrm-engine.h"
+#include "xfrm-options.h"
 #include "xfrm-report.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_report);
@@ -28,9 +29,11 @@ VLOG_DEFINE_THIS_MODULE(xfrm_report);
 static struct ovsdb_idl *idl;
 static struct ovsdb_idl_txn *txn;   /* Being committed, or NULL. */
 static unsigned int idl_seqno;
+static unsigned int prune_seqno;
 static uint64_t engine_seqno;
 static bool recheck;
-static bool pruned;
+static bool pruned;             /* Once at least, for 'pruned_names'. */
+static struct svec pruned_names = SVEC_EMPTY_INITIALIZER;
 
 void
 xfrm_report_init(const char *remote)
@@ -39,6 +42,7 @@ xfrm_report_init(const char *remote)
     ovsdb_idl_add_table(idl, &ovsrec_table_interface);
     ovsdb_idl_add_column(idl, &ovsrec_interface_col_name);
     ovsdb_idl_add_column(idl, &ovsrec_interface_col_type);
+    ovsdb_idl_add_column(idl, &ovsrec_interface_col_options);
     ovsdb_idl_add_column(idl, &ovsrec_interface_col_error);
 
     struct ovsdb_idl_condition cond;
@@ -58,6 +62,8 @@ xfrm_report_destroy(void)
     }
     ovsdb_idl_destroy(idl);
     idl = NULL;
+    svec_destroy(&pruned_names);
+    svec_init(&pruned_names);
 }
 
 void
@@ -72,25 +78,50 @@ xfrm_report_set_error(const struct ovsrec_interface *row, const char *error)
     free(text);
 }
 
-/* Once the rows are known for the first time: what earlier processes left
- * behind for rows that are gone now goes as well. */
-static void
-prune_once(void)
+static bool
+options_are_good(const struct ovsrec_interface *row)
 {
-    if (!pruned) {
-        const struct ovsrec_interface *row;
-        struct svec names = SVEC_EMPTY_INITIALIZER;
+    struct xfrm_port_options options;
+    char *error = NULL, *warning = NULL;
+    bool good = !xfrm_options_parse(&row->options, &options, &error,
+                                    &warning);
 
-        OVSREC_INTERFACE_FOR_EACH (row, idl) {
-            if (!strcmp(row->type, "xfrm")) {
-                svec_add(&names, row->name);
-            }
+    if (good) {
+        xfrm_options_destroy(&options);
+    }
+    free(error);
+    free(warning);
+    return good;
+}
+
+/* Once the rows are known for the first time, what earlier processes left
+ * behind goes, unless there is a row that may want it.  Ports of this process
+ * need no such help, but a row that never became a port does: so the same
+ * again whenever one goes. */
+static void
+prune(void)
+{
+    const struct ovsrec_interface *row;
+    struct svec names = SVEC_EMPTY_INITIALIZER;
+    bool missing = false;
+    const char *name;
+    size_t i;
+
+    OVSREC_INTERFACE_FOR_EACH (row, idl) {
+        if (!strcmp(row->type, "xfrm") && options_are_good(row)) {
+            svec_add(&names, row->name);
         }
-        svec_sort_unique(&names);
+    }
+    svec_sort_unique(&names);
+    SVEC_FOR_EACH (i, name, &pruned_names) {
+        missing |= !svec_contains(&names, name);
+    }
+    if (!pruned || missing) {
         netdev_xfrm_prune(&names);
-        svec_destroy(&names);
         pruned = true;
     }
+    svec_swap(&names, &pruned_names);
+    svec_destroy(&names);
 }
 
 static void
@@ -124,10 +155,14 @@ xfrm_report_run(void)
     if (!ovsdb_idl_has_ever_connected(idl)) {
         return;
     }
-    prune_once();
+
+    unsigned int new_idl_seqno = ovsdb_idl_get_seqno(idl);
+    if (!pruned || new_idl_seqno != prune_seqno) {
+        prune_seqno = new_idl_seqno;
+        prune();
+    }
 
     if (!txn) {
-        unsigned int new_idl_seqno = ovsdb_idl_get_seqno(idl);
         uint64_t new_engine_seqno = seq_read(xfrm_engine_seq());
 
         if (recheck || new_idl_seqno != idl_seqno
