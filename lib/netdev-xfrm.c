@@ -271,6 +271,8 @@ ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
                               want->if_id, holder);
             free(holder);
             conflict_seen = true;
+            /* The holder may wait for ours in turn. */
+            xfrm_engine_abandon(want->name);
             return EEXIST;
         }
         return (link->up ? 0

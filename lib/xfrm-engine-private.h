@@ -59,7 +59,9 @@ struct xfrm_shared {
     uint64_t ticket_done OVS_GUARDED;
 
     bool prune_wanted OVS_GUARDED;
-    struct svec prune_names OVS_GUARDED;
+    bool prune_known OVS_GUARDED;           /* 'prune_names' was set. */
+    struct svec prune_names OVS_GUARDED;    /* Sorted. */
+    struct svec abandoned OVS_GUARDED;      /* Not to be among them. */
 
     struct xfrm_capabilities caps OVS_GUARDED;
     struct xfrm_counter *counters OVS_GUARDED;

@@ -33,6 +33,7 @@ struct xfrm_shared xfrm_shared = {
     .results_by_uuid = HMAP_INITIALIZER(&xfrm_shared.results_by_uuid),
     .notes = OVS_LIST_INITIALIZER(&xfrm_shared.notes),
     .prune_names = SVEC_EMPTY_INITIALIZER,
+    .abandoned = SVEC_EMPTY_INITIALIZER,
     .cond = PTHREAD_COND_INITIALIZER,
 };
 
@@ -153,9 +154,11 @@ xfrm_engine_stop(void)
     xfrm_shared.counters = NULL;
     xfrm_shared.n_counters = 0;
     xfrm_shared.ticket_done = xfrm_shared.ticket_given;
-    xfrm_shared.prune_wanted = false;
+    xfrm_shared.prune_wanted = xfrm_shared.prune_known = false;
     svec_destroy(&xfrm_shared.prune_names);
     svec_init(&xfrm_shared.prune_names);
+    svec_destroy(&xfrm_shared.abandoned);
+    svec_init(&xfrm_shared.abandoned);
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
@@ -411,6 +414,25 @@ xfrm_engine_reached(uint64_t ticket)
     return reached;
 }
 
+/* Takes what was abandoned out of 'prune_names'. */
+static void
+drop_abandoned(void)
+    OVS_REQUIRES(xfrm_shared.mutex)
+{
+    const char *name;
+    size_t i;
+
+    if (xfrm_shared.prune_known) {
+        SVEC_FOR_EACH (i, name, &xfrm_shared.abandoned) {
+            if (svec_contains(&xfrm_shared.prune_names, name)) {
+                svec_del(&xfrm_shared.prune_names, name);
+            }
+        }
+        svec_clear(&xfrm_shared.abandoned);
+        xfrm_shared.prune_wanted = true;
+    }
+}
+
 void
 xfrm_engine_prune(const char *const *names, size_t n)
 {
@@ -420,7 +442,20 @@ xfrm_engine_prune(const char *const *names, size_t n)
     for (size_t i = 0; i < n; i++) {
         svec_add(&xfrm_shared.prune_names, names[i]);
     }
-    xfrm_shared.prune_wanted = true;
+    svec_sort_unique(&xfrm_shared.prune_names);
+    xfrm_shared.prune_known = true;
+    drop_abandoned();
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.wake_seq);
+}
+
+void
+xfrm_engine_abandon(const char *name)
+{
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    svec_add(&xfrm_shared.abandoned, name);
+    drop_abandoned();
     ovs_mutex_unlock(&xfrm_shared.mutex);
     seq_change(xfrm_shared.wake_seq);
 }

@@ -132,6 +132,10 @@ struct xfrm_note *xfrm_engine_take_note(void);
  * vanished while no daemon ran has left behind). */
 void xfrm_engine_prune(const char *const *names, size_t n);
 
+/* No row can use device 'name', which an earlier process left, as it is: it is
+ * pruned even though it may be one of the names above. */
+void xfrm_engine_abandon(const char *name);
+
 /* Counters of the whole namespace, as of the last poll. */
 void xfrm_engine_get_counters(struct xfrm_counter **, size_t *n);
 

@@ -148,6 +148,12 @@ action_prune(char *args[])
     svec_destroy(&names);
 }
 
+static void
+action_abandon(char *args[])
+{
+    xfrm_engine_abandon(args[0]);
+}
+
 /* Compares everything and waits for the end of it. */
 static void
 action_sync(char *args[])
@@ -547,6 +553,7 @@ static const struct {
     { "forget", action_forget },
     { "flush", action_flush },          /* Waits for removals. */
     { "prune", action_prune },          /* prune[:NAME...] */
+    { "abandon", action_abandon },      /* abandon:NAME */
     { "sync", action_sync },
     { "sas", action_sas },
     { "text", action_text },            /* text:FILE:TEXT */
