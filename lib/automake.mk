@@ -34,16 +34,19 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-netlink.c \
 	lib/xfrm-netlink.h \
 	lib/xfrm-netlink-parse.c \
+	lib/xfrm-netlink-event.c \
 	lib/xfrm-netlink-link.c \
 	lib/xfrm-netlink-uapi.h \
 	lib/xfrm-backend.h \
 	lib/xfrm-backend-kernel.c \
 	lib/xfrm-backend-kernel.h \
+	lib/xfrm-backend-kernel-sock.c \
 	lib/xfrm-backend-kernel-link.c \
 	lib/xfrm-backend-kernel-proc.c \
 	lib/xfrm-backend-dummy.c \
 	lib/xfrm-dummy.c \
 	lib/xfrm-dummy.h \
+	lib/xfrm-dummy-event.c \
 	lib/xfrm-dummy-table.h \
 	lib/xfrm-dummy-unixctl.c \
 	lib/xfrm-nonce.c \

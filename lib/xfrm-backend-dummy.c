@@ -36,13 +36,25 @@ dummy_cast(struct xfrm_backend *backend)
 
 /* Handles. */
 
-/* Begins operation 'op': takes the xdummy_mutex and returns the error that was
- * ordered with xfrm_dummy_fail(), or 0. */
+/* The error that operation 'op' was ordered to fail with by xfrm_dummy_fail(),
+ * or 0. */
+static int
+ordered_failure(enum dummy_op op) OVS_REQUIRES(xdummy_mutex)
+{
+    if (!xdummy.failures[op].count) {
+        return 0;
+    }
+    if (xdummy.failures[op].count != UINT_MAX) {
+        xdummy.failures[op].count--;
+    }
+    return xdummy.failures[op].error;
+}
+
+/* Begins operation 'op' (N_OPS: of no name): takes the xdummy_mutex and
+ * returns ordered_failure(). */
 static int
 begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
 {
-    int error = 0;
-
     xdummy_lock();
     if (b && b->hears && xdummy.delay) {
         unsigned int delay = xdummy.delay;
@@ -55,13 +67,7 @@ begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
         /* Here, since 'caps' belongs to the thread of the handle. */
         b->up.caps = xdummy.caps;
     }
-    if (xdummy.failures[op].count) {
-        error = xdummy.failures[op].error;
-        if (xdummy.failures[op].count != UINT_MAX) {
-            xdummy.failures[op].count--;
-        }
-    }
-    return error;
+    return op < N_OPS ? ordered_failure(op) : 0;
 }
 
 /* Ends what begin() began; 'what' is the object that it was about. */
@@ -121,6 +127,32 @@ dummy_close(struct xfrm_backend *backend)
     free(b);
 }
 
+/* What a caller gets of 'sa'. */
+static void
+copy_sa(const struct xfrm_sa_state *sa, bool keys, struct xfrm_sa_state *copy)
+{
+    *copy = *sa;
+    (keys ? xfrm_sa_spec_clone : xfrm_sa_spec_clone_sans_key)(
+        &copy->spec, &sa->spec);
+    copy->spec.dir = XFRM_DIR_OUT;      /* Linux does not know. */
+}
+
+/* Would Linux find 'sa' when asked with 'mark'? */
+static bool
+mark_finds(const struct xfrm_mark *mark, const struct xfrm_sa_spec *sa)
+{
+    return (mark->value & mark->mask & sa->mark.mask) == sa->mark.value;
+}
+
+static void
+put_mark(struct ds *s, const struct xfrm_mark *mark)
+{
+    if (mark->mask) {
+        ds_put_cstr(s, " mark=");
+        xfrm_mark_format(mark, s);
+    }
+}
+
 static int
 dummy_dump_sas(struct xfrm_backend *backend, bool keys,
                struct xfrm_sa_state **sasp, size_t *np)
@@ -135,12 +167,7 @@ dummy_dump_sas(struct xfrm_backend *backend, bool keys,
         sas = xcalloc(hmap_count(&xdummy.sas) + 1, sizeof *sas);
         HMAP_FOR_EACH (sa, node, &xdummy.sas) {
             if (sa->state.spec.if_id) {
-                struct xfrm_sa_state *s = &sas[n++];
-
-                *s = sa->state;
-                (keys ? xfrm_sa_spec_clone : xfrm_sa_spec_clone_sans_key)(
-                    &s->spec, &sa->state.spec);
-                s->spec.dir = XFRM_DIR_OUT;     /* Linux does not know. */
+                copy_sa(&sa->state, keys, &sas[n++]);
             }
         }
     }
@@ -169,6 +196,44 @@ dummy_dump_policies(struct xfrm_backend *backend,
     }
     *policiesp = policies;
     *np = n;
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_get_sa(struct xfrm_backend *backend, const struct xfrm_addr *dst,
+             uint32_t spi, uint8_t proto, const struct xfrm_mark *mark,
+             bool keys, struct xfrm_sa_state *state)
+{
+    int error = begin(dummy_cast(backend), OP_GET_SA);
+
+    if (!error) {
+        const struct dummy_sa *sa = xdummy_find_sa(dst, spi, proto);
+
+        if (sa && sa->state.spec.if_id && mark_finds(mark, &sa->state.spec)) {
+            copy_sa(&sa->state, keys, state);
+        } else {
+            error = ESRCH;
+        }
+    }
+    return end(error, NULL, NULL);
+}
+
+static int
+dummy_get_policy(struct xfrm_backend *backend,
+                 const struct xfrm_policy_spec *id,
+                 struct xfrm_policy_spec *policy)
+{
+    int error = begin(dummy_cast(backend), OP_GET_POLICY);
+
+    if (!error) {
+        const struct dummy_policy *found = xdummy_find_policy(id);
+
+        if (found && found->spec.if_id) {
+            *policy = found->spec;
+        } else {
+            error = ENOENT;
+        }
+    }
     return end(error, NULL, NULL);
 }
 
@@ -220,7 +285,32 @@ apply_sa_add(const struct xfrm_op *op) OVS_REQUIRES(xdummy_mutex)
     sa->state.spec.offload = offload;
     sa->state.oseq = op->start_oseq;
     sa->state.seq = op->start_seq;
+
+    /* Linux has nothing of the kind. */
+    sa->state.spec.lifetime.soft_idle = 0;
+    sa->state.spec.lifetime.hard_idle = 0;
     xdummy_insert_sa(sa);
+    return 0;
+}
+
+static int
+apply_policy_set(const struct xfrm_policy_spec *spec)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    if (xfrm_sel_is_any(&spec->sel)) {
+        return EINVAL;
+    }
+    if (spec->offload != XFRM_OFF_NO) {
+        const struct dummy_link *link = xdummy_find_link(spec->offload_dev);
+
+        if (!link) {
+            return ENODEV;
+        }
+        if (link->offload != XFRM_OFF_PACKET) {
+            return EINVAL;
+        }
+    }
+    xdummy_set_policy(spec);
     return 0;
 }
 
@@ -232,6 +322,10 @@ put_sa_id(struct ds *s, const struct xfrm_sa_spec *sa)
     ds_put_cstr(s, " -> ");
     xfrm_addr_format(&sa->dst, s);
     ds_put_format(s, " spi=0x%08"PRIx32, sa->spi);
+    if (sa->proto != IPPROTO_ESP) {
+        ds_put_format(s, " proto=%s", xfrm_proto_name(sa->proto));
+    }
+    put_mark(s, &sa->mark);
 }
 
 static void
@@ -240,6 +334,7 @@ put_policy_id(struct ds *s, const struct xfrm_policy_spec *policy)
     ds_put_format(s, "if_id=%"PRIu32" %s ", policy->if_id,
                   xfrm_dir_name(policy->dir));
     xfrm_sel_format(&policy->sel, s);
+    put_mark(s, &policy->mark);
 }
 
 static char *
@@ -270,9 +365,10 @@ op_to_string(const struct xfrm_op *op)
     return ds_steal_cstr(&s);
 }
 
+/* Does 'op', writes that to the log and tells the others. */
 static int
-dummy_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
-            char **errorp)
+apply_op(struct dummy_backend *b, const struct xfrm_op *op, const char *what)
+    OVS_REQUIRES(xdummy_mutex)
 {
     static const enum dummy_op ops[] = {
         [XFRM_OP_SA_ADD] = OP_SA_ADD,
@@ -280,26 +376,23 @@ dummy_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
         [XFRM_OP_POLICY_SET] = OP_POLICY_SET,
         [XFRM_OP_POLICY_DEL] = OP_POLICY_DEL,
     };
-    struct dummy_backend *b = dummy_cast(backend);
-    char *what = op_to_string(op);
-    int error = begin(b, ops[op->type]);
+    int error = ordered_failure(ops[op->type]);
+    struct dummy_policy *policy;
+    struct dummy_sa *sa;
 
     if (!error) {
-        struct dummy_policy *policy;
-        struct dummy_sa *sa;
-
         switch (op->type) {
         case XFRM_OP_SA_ADD:
             error = apply_sa_add(op);
             break;
         case XFRM_OP_SA_DEL:
             sa = xdummy_find_sa(&op->sa->dst, op->sa->spi, op->sa->proto);
-            if (sa) {
+            if (sa && mark_finds(&op->sa->mark, &sa->state.spec)) {
                 xdummy_remove_sa(sa);
             }
             break;
         case XFRM_OP_POLICY_SET:
-            xdummy_set_policy(op->policy);
+            error = apply_policy_set(op->policy);
             break;
         case XFRM_OP_POLICY_DEL:
             policy = xdummy_find_policy(op->policy);
@@ -311,15 +404,55 @@ dummy_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
     }
     xdummy_log_write(xstrdup(what), error);
     if (!error) {
-        if (op->sa) {
-            xdummy_tell_type(b, XFRM_EVENT_SA, op->sa->if_id);
+        if (op->type == XFRM_OP_SA_ADD || op->type == XFRM_OP_SA_DEL) {
+            xdummy_tell_sa(b, op->sa, op->type == XFRM_OP_SA_DEL);
         } else {
-            xdummy_tell_type(b, XFRM_EVENT_POLICY, op->policy->if_id);
+            xdummy_tell_policy(b, op->policy,
+                               op->type == XFRM_OP_POLICY_DEL);
         }
     }
-    error = end(error, errorp, what);
+    return error;
+}
+
+static int
+dummy_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
+            char **errorp)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    char *what = op_to_string(op);
+    int error;
+
+    begin(b, N_OPS);
+    error = end(apply_op(b, op, what), errorp, what);
     free(what);
     return error;
+}
+
+static int
+dummy_apply_batch(struct xfrm_backend *backend, const struct xfrm_op *ops,
+                  size_t n, struct xfrm_result *results)
+{
+    struct dummy_backend *b = dummy_cast(backend);
+    bool lose = begin(b, OP_APPLY_BATCH) != 0;
+    int error = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct xfrm_result *result = &results[i];
+        bool lost = lose && i >= n / 2;
+        char *what = op_to_string(&ops[i]);
+
+        result->error = lost && i % 2 ? 0 : apply_op(b, &ops[i], what);
+        if (lost) {
+            result->error = EINPROGRESS;
+        }
+        result->message = (result->error
+                           ? xasprintf("%s: %s", what,
+                                       ovs_strerror(result->error))
+                           : NULL);
+        error = error ? error : result->error;
+        free(what);
+    }
+    return end(error, NULL, NULL);
 }
 
 static int
@@ -622,6 +755,9 @@ const struct xfrm_backend_class xfrm_backend_dummy = {
     .dump_sas = dummy_dump_sas,
     .dump_policies = dummy_dump_policies,
     .apply = dummy_apply,
+    .apply_batch = dummy_apply_batch,
+    .get_sa = dummy_get_sa,
+    .get_policy = dummy_get_policy,
     .link_get = dummy_link_get,
     .link_dump = dummy_link_dump,
     .link_create = dummy_link_create,

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The Linux kernel as a backend: netlink sockets, SAs, policies and events.
- * Devices and routes are in xfrm-backend-kernel-link.c, what /proc and /sys
- * tell is in xfrm-backend-kernel-proc.c.
+/* The Linux kernel as a backend: SAs, policies and events.  Sockets are in
+ * xfrm-backend-kernel-sock.c, devices and routes in
+ * xfrm-backend-kernel-link.c, what /proc and /sys tell is in
+ * xfrm-backend-kernel-proc.c.
  *
- * The only place besides its other parts that opens netlink sockets with
- * libnl.  Below the engine and netdev-xfrm, above xfrm-netlink. */
+ * Below the engine and netdev-xfrm, above xfrm-netlink. */
 
 #include <config.h>
 
 #include "xfrm-backend-kernel.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/msg.h>
-#include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -31,288 +27,6 @@
 VLOG_DEFINE_THIS_MODULE(xfrm_backend_kernel);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-
-/* How often a dump that a change interrupted is tried again. */
-enum { DUMP_TRIES = 6 };
-
-/* Room for the notifications of a few thousand changes at one stroke. */
-enum { EVENT_RCVBUF = 4 * 1024 * 1024 };
-
-/* ## Sockets. ## */
-
-static void
-kernel_sock_close(struct kernel_sock *sock)
-{
-    nl_socket_free(sock->nl);
-    sock->nl = NULL;
-    if (sock->buf) {
-        xfrm_wipe(sock->buf, KERNEL_BUF_SIZE);
-        free(sock->buf);
-        sock->buf = NULL;
-    }
-    sock->left = 0;
-}
-
-static int
-kernel_sock_join(struct nl_sock *nl, int protocol)
-{
-    int error;
-
-    if (protocol == NETLINK_XFRM) {
-        error = nl_socket_add_memberships(nl, XFRMNLGRP_SA, XFRMNLGRP_POLICY,
-                                          XFRMNLGRP_EXPIRE, 0);
-    } else {
-        error = nl_socket_add_memberships(nl, RTNLGRP_LINK,
-                                          RTNLGRP_IPV4_ROUTE,
-                                          RTNLGRP_IPV6_ROUTE,
-                                          RTNLGRP_IPV4_RULE,
-                                          RTNLGRP_IPV6_RULE,
-                                          RTNLGRP_IPV4_IFADDR,
-                                          RTNLGRP_IPV6_IFADDR, 0);
-    }
-    return error;
-}
-
-static int
-kernel_sock_open(struct kernel_sock *sock, int protocol, bool events)
-{
-    int one = 1;
-    int fd;
-
-    sock->protocol = protocol;
-    sock->events = events;
-    sock->nl = nl_socket_alloc();
-    if (!sock->nl) {
-        out_of_memory();
-    }
-
-    /* libnl has error numbers of its own, with some of errno's merged, but
-     * leaves errno as the system call set it. */
-    errno = 0;
-    if (nl_connect(sock->nl, protocol)
-        || (events && (kernel_sock_join(sock->nl, protocol)
-                       || nl_socket_set_nonblocking(sock->nl)))) {
-        int error = errno ? errno : EIO;
-
-        kernel_sock_close(sock);
-        return error;
-    }
-
-    /* All of these make things better and work without. */
-    fd = nl_socket_get_fd(sock->nl);
-    setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);
-    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
-    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof one);
-    if (events) {
-        int size = EVENT_RCVBUF;
-
-        if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size)) {
-            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-        }
-    }
-    sock->buf = xmalloc(KERNEL_BUF_SIZE);
-    return 0;
-}
-
-/* A request that failed half way may have left answers on their way or a dump
- * that the kernel deems unfinished: a new socket has neither. */
-static void
-kernel_sock_reset(struct kernel_sock *sock)
-{
-    uint32_t seq = sock->seq;
-    int error;
-
-    kernel_sock_close(sock);
-    error = kernel_sock_open(sock, sock->protocol, sock->events);
-    if (error) {
-        VLOG_WARN_RL(&rl, "opening a netlink socket anew: %s",
-                     ovs_strerror(error));
-    }
-    sock->seq = seq;
-}
-
-/* Receives one datagram of the kernel into 'sock->buf', its length into
- * '*len'. */
-static int
-kernel_sock_recv(struct kernel_sock *sock, size_t *len)
-{
-    for (;;) {
-        struct iovec iov = { sock->buf, KERNEL_BUF_SIZE };
-        struct sockaddr_nl from;
-        struct msghdr mh = {
-            .msg_name = &from, .msg_namelen = sizeof from,
-            .msg_iov = &iov, .msg_iovlen = 1,
-        };
-        ssize_t n;
-
-        memset(&from, 0, sizeof from);
-        n = recvmsg(nl_socket_get_fd(sock->nl), &mh,
-                    sock->events ? MSG_DONTWAIT : 0);
-        if (n < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return errno;
-        }
-        if (mh.msg_namelen != sizeof from || from.nl_pid) {
-            continue;           /* Some process, not the kernel. */
-        }
-        if (mh.msg_flags & MSG_TRUNC) {
-            xfrm_wipe(sock->buf, n < KERNEL_BUF_SIZE ? n : KERNEL_BUF_SIZE);
-            return EMSGSIZE;
-        }
-        sock->received = *len = n;
-        return 0;
-    }
-}
-
-/* Forgets what was received. */
-static void
-kernel_sock_wipe(struct kernel_sock *sock)
-{
-    xfrm_wipe(sock->buf, sock->received);
-    sock->received = 0;
-    sock->left = 0;
-}
-
-static int
-kernel_sock_send(struct kernel_sock *sock, struct nl_msg *msg)
-{
-    struct sockaddr_nl to = { .nl_family = AF_NETLINK };
-    struct nlmsghdr *nlh = nlmsg_hdr(msg);
-
-    nlh->nlmsg_seq = ++sock->seq;
-    nlh->nlmsg_pid = nl_socket_get_local_port(sock->nl);
-    for (;;) {
-        if (sendto(nl_socket_get_fd(sock->nl), nlh, nlh->nlmsg_len, 0,
-                   (struct sockaddr *) &to, sizeof to) >= 0) {
-            return 0;
-        }
-        if (errno != EINTR) {
-            return errno;
-        }
-    }
-}
-
-static int
-kernel_transact__(struct kernel_sock *sock, struct nl_msg *msg,
-                  kernel_msg_cb *cb, void *aux,
-                  struct xfrm_nl_answer *answer, bool *interrupted)
-{
-    int error = 0;
-
-    memset(answer, 0, sizeof *answer);
-    *interrupted = false;
-
-    if (!sock->nl) {
-        kernel_sock_reset(sock);
-        if (!sock->nl) {
-            return answer->error = ENOTCONN;
-        }
-    }
-    error = kernel_sock_send(sock, msg);
-    if (error) {
-        return answer->error = error;
-    }
-    for (;;) {
-        const void *buf, *m;
-        size_t left, len;
-        bool done = false;
-
-        error = kernel_sock_recv(sock, &left);
-        if (error) {
-            kernel_sock_reset(sock);
-            return answer->error = error;
-        }
-
-        buf = sock->buf;
-        len = left;
-        while (!done && (m = xfrm_nl_next(&buf, &left, &len))) {
-            struct nlmsghdr nlh;
-
-            memcpy(&nlh, m, sizeof nlh);
-            if (nlh.nlmsg_seq != sock->seq) {
-                continue;
-            }
-            if (nlh.nlmsg_flags & NLM_F_DUMP_INTR) {
-                *interrupted = true;
-            }
-            switch (xfrm_nl_parse_end(m, len, answer)) {
-            case XFRM_NL_DATA:
-                if (cb) {
-                    cb(m, len, aux);
-                }
-                break;
-            case XFRM_NL_ACK:
-            case XFRM_NL_DONE:
-                done = true;
-                break;
-            case XFRM_NL_NOISE:
-                break;
-            }
-        }
-        kernel_sock_wipe(sock);
-        if (done) {
-            return answer->error;
-        }
-    }
-}
-
-/* Sends 'msg', passes the messages of the answer to 'cb' and waits for its
- * end.  Returns 'answer->error'. */
-int
-kernel_transact(struct kernel_sock *sock, struct nl_msg *msg,
-                kernel_msg_cb *cb, void *aux, struct xfrm_nl_answer *answer)
-{
-    bool interrupted;
-
-    return kernel_transact__(sock, msg, cb, aux, answer, &interrupted);
-}
-
-/* As kernel_transact() for a dump, which is done anew, after 'restart', if
- * something changed meanwhile. */
-int
-kernel_dump(struct kernel_sock *sock, struct nl_msg *msg, kernel_msg_cb *cb,
-            void (*restart)(void *aux), void *aux)
-{
-    for (int i = 0; i < DUMP_TRIES; i++) {
-        struct xfrm_nl_answer answer;
-        bool interrupted;
-        int error;
-
-        error = kernel_transact__(sock, msg, cb, aux, &answer, &interrupted);
-        if (error || !interrupted) {
-            return error;
-        }
-        restart(aux);
-    }
-    return EAGAIN;
-}
-
-/* Makes a sentence of what was tried ('format'), the error, the kernel's words
- * ('text', perhaps empty) and what to do about it ('hint', or NULL). */
-char *
-kernel_error(int error, const char *text, const char *hint,
-             const char *format, ...)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    va_list args;
-
-    va_start(args, format);
-    ds_put_format_valist(&ds, format, args);
-    va_end(args);
-    ds_put_format(&ds, ": %s", ovs_strerror(error));
-    if (text[0]) {
-        ds_put_format(&ds, " (%s)", text);
-    }
-    if (error == EPERM) {
-        hint = "CAP_NET_ADMIN is needed";
-    }
-    if (hint) {
-        ds_put_format(&ds, ": %s", hint);
-    }
-    return ds_steal_cstr(&ds);
-}
 
 /* ## Opening and closing. ## */
 
@@ -339,16 +53,18 @@ kernel_open(bool events, struct xfrm_backend **backendp, char **errorp)
     *errorp = NULL;
     kb->up.class = &xfrm_backend_kernel;
 
-    error = kernel_sock_open(&kb->route, NETLINK_ROUTE, false);
+    /* Requests first: the other one is to leave out what they cause. */
+    error = kernel_sock_open(&kb->route, NETLINK_ROUTE, NULL);
     if (!error && events) {
-        error = kernel_sock_open(&kb->route_events, NETLINK_ROUTE, true);
+        error = kernel_sock_open(&kb->route_events, NETLINK_ROUTE,
+                                 &kb->route);
     }
     if (!error) {
         what = "NETLINK_XFRM";
-        error = kernel_sock_open(&kb->xfrm, NETLINK_XFRM, false);
+        error = kernel_sock_open(&kb->xfrm, NETLINK_XFRM, NULL);
     }
     if (!error && events) {
-        error = kernel_sock_open(&kb->xfrm_events, NETLINK_XFRM, true);
+        error = kernel_sock_open(&kb->xfrm_events, NETLINK_XFRM, &kb->xfrm);
     }
     if (error) {
         *errorp = kernel_error(error, "", error == EPROTONOSUPPORT
@@ -364,6 +80,15 @@ kernel_open(bool events, struct xfrm_backend **backendp, char **errorp)
 }
 
 /* ## SAs and policies. ## */
+
+/* Stores the name of device 'ifindex' (0: none) in 'name'. */
+static void
+name_offload_dev(int ifindex, char name[IFNAMSIZ])
+{
+    if (ifindex && !if_indextoname(ifindex, name)) {
+        ovs_strlcpy(name, "?", IFNAMSIZ);
+    }
+}
 
 struct sa_dump {
     bool keys;
@@ -397,9 +122,7 @@ sa_dump_cb(const void *msg, size_t len, void *dump_)
         }
         return;
     }
-    if (ifindex && !if_indextoname(ifindex, sa.spec.offload_dev)) {
-        ovs_strlcpy(sa.spec.offload_dev, "?", sizeof sa.spec.offload_dev);
-    }
+    name_offload_dev(ifindex, sa.spec.offload_dev);
     if (dump->n >= dump->allocated) {
         dump->sas = x2nrealloc(dump->sas, &dump->allocated,
                                sizeof *dump->sas);
@@ -449,14 +172,17 @@ static void
 policy_dump_cb(const void *msg, size_t len, void *dump_)
 {
     struct policy_dump *dump = dump_;
-    int error;
+    struct xfrm_policy_spec *policy;
+    int error, ifindex;
 
     if (dump->n >= dump->allocated) {
         dump->policies = x2nrealloc(dump->policies, &dump->allocated,
                                     sizeof *dump->policies);
     }
-    error = xfrm_nl_parse_policy(msg, len, &dump->policies[dump->n]);
+    policy = &dump->policies[dump->n];
+    error = xfrm_nl_parse_policy(msg, len, policy, &ifindex);
     if (!error) {
+        name_offload_dev(ifindex, policy->offload_dev);
         dump->n++;
     } else if (error != ENODATA) {
         VLOG_WARN_RL(&rl, "the kernel's description of a policy is not "
@@ -561,63 +287,207 @@ hint_op(const struct xfrm_op *op, int error, struct ds *hint)
     }
 }
 
+/* The sentence for 'error' of 'op'; 'text' is what the kernel said, perhaps
+ * nothing. */
+static char *
+op_error(const struct xfrm_op *op, int error, const char *text)
+{
+    struct ds hint = DS_EMPTY_INITIALIZER;
+    struct ds what = DS_EMPTY_INITIALIZER;
+    char *message;
+
+    format_op(op, &what);
+    hint_op(op, error, &hint);
+    message = kernel_error(error, text, hint.length ? ds_cstr(&hint) : NULL,
+                           "%s", ds_cstr(&what));
+    ds_destroy(&hint);
+    ds_destroy(&what);
+    return message;
+}
+
+/* Fills 'msg' with 'op'.  Otherwise returns a positive errno and stores a
+ * sentence in '*errorp'. */
+static int
+encode_op(const struct xfrm_op *op, struct nl_msg *msg, char **errorp)
+{
+    const char *dev = "";
+    int ifindex = 0;
+    int error;
+
+    if (op->type == XFRM_OP_SA_ADD && op->sa->offload != XFRM_OFF_NO) {
+        dev = op->sa->offload_dev;
+    } else if (op->type == XFRM_OP_POLICY_SET
+               && op->policy->offload != XFRM_OFF_NO) {
+        dev = op->policy->offload_dev;
+    }
+    if (dev[0]) {
+        ifindex = if_nametoindex(dev);
+        if (!ifindex) {
+            struct ds ds = DS_EMPTY_INITIALIZER;
+
+            format_op(op, &ds);
+            ds_put_format(&ds, ": the offload device %s does not exist", dev);
+            *errorp = ds_steal_cstr(&ds);
+            return ENODEV;
+        }
+    }
+    error = xfrm_nl_encode_op(msg, op, ifindex);
+    if (error) {
+        *errorp = op_error(op, error, "");
+    }
+    return error;
+}
+
+/* What 'error', the kernel's answer to 'op', is for our caller.  The kernel
+ * has one number for SAs and another for policies that are not there. */
+static int
+op_result(const struct xfrm_op *op, int error)
+{
+    if ((op->type == XFRM_OP_SA_DEL && error == ESRCH)
+        || (op->type == XFRM_OP_POLICY_DEL && error == ENOENT)) {
+        return 0;
+    }
+    return error;
+}
+
 static int
 kernel_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
              char **errorp)
 {
     struct kernel_backend *kb = kernel_backend_cast(backend);
-    struct xfrm_nl_answer answer = { .error = 0 };
+    struct xfrm_nl_answer answer;
     struct nl_msg *msg;
-    int ifindex = 0;
     int error;
 
     *errorp = NULL;
-    if (op->type == XFRM_OP_SA_ADD && op->sa->offload != XFRM_OFF_NO
-        && op->sa->offload_dev[0]) {
-        ifindex = if_nametoindex(op->sa->offload_dev);
-        if (!ifindex) {
-            *errorp = xasprintf("adding SA spi 0x%"PRIx32": the offload "
-                                "device %s does not exist", op->sa->spi,
-                                op->sa->offload_dev);
-            return ENODEV;
-        }
-    }
-
     msg = xfrm_nl_msg_new();
-    error = xfrm_nl_encode_op(msg, op, ifindex);
+    error = encode_op(op, msg, errorp);
     if (!error) {
         error = kernel_transact(&kb->xfrm, msg, NULL, NULL, &answer);
+        error = op_result(op, error);
+        if (error) {
+            *errorp = op_error(op, error, answer.text);
+        }
     }
     xfrm_nl_msg_destroy(msg);
+    return error;
+}
 
-    /* The kernel has one number for SAs and another for policies that are not
-     * there. */
-    if ((op->type == XFRM_OP_SA_DEL && error == ESRCH)
-        || (op->type == XFRM_OP_POLICY_DEL && error == ENOENT)) {
-        error = 0;
-    }
-    if (error) {
-        struct ds hint = DS_EMPTY_INITIALIZER;
-        struct ds what = DS_EMPTY_INITIALIZER;
+struct batch {
+    const struct xfrm_op *ops;          /* Those of one kernel_batch(). */
+    struct xfrm_result *results;
+    size_t *indexes;                    /* From its messages to both. */
+};
 
-        format_op(op, &what);
-        hint_op(op, error, &hint);
-        *errorp = kernel_error(error, answer.text,
-                               hint.length ? ds_cstr(&hint) : NULL,
-                               "%s", ds_cstr(&what));
-        ds_destroy(&hint);
-        ds_destroy(&what);
+static void
+batch_cb(size_t i, const struct xfrm_nl_answer *answer, void *batch_)
+{
+    struct batch *batch = batch_;
+    size_t index = batch->indexes[i];
+    struct xfrm_result *result = &batch->results[index];
+    const struct xfrm_op *op = &batch->ops[index];
+
+    result->error = op_result(op, answer->error);
+    if (result->error) {
+        result->message = op_error(op, result->error, answer->text);
     }
+}
+
+static int
+kernel_apply_batch(struct xfrm_backend *backend, const struct xfrm_op *ops,
+                   size_t n, struct xfrm_result *results)
+{
+    struct kernel_backend *kb = kernel_backend_cast(backend);
+    struct nl_msg *msg = xfrm_nl_msg_new();
+    struct kernel_batch *kbatch = kernel_batch_new();
+    size_t indexes[KERNEL_BATCH_MAX];
+    struct batch batch = { ops, results, indexes };
+    int error = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        results[i].message = NULL;
+        results[i].error = encode_op(&ops[i], msg, &results[i].message);
+        if (!results[i].error) {
+            indexes[kernel_batch_count(kbatch)] = i;
+            kernel_batch_add(kbatch, msg);
+        }
+        if (kernel_batch_is_full(kbatch) || i == n - 1) {
+            kernel_batch_run(&kb->xfrm, kbatch, batch_cb, &batch);
+        }
+    }
+    kernel_batch_destroy(kbatch);
+    xfrm_nl_msg_destroy(msg);
+
+    for (size_t i = 0; i < n && !error; i++) {
+        error = results[i].error;
+    }
+    return error;
+}
+
+static int
+kernel_get_sa(struct xfrm_backend *backend, const struct xfrm_addr *dst,
+              uint32_t spi, uint8_t proto, const struct xfrm_mark *mark,
+              bool keys, struct xfrm_sa_state *state)
+{
+    struct kernel_backend *kb = kernel_backend_cast(backend);
+    struct sa_dump dump = { .keys = keys };
+    struct nl_msg *msg = xfrm_nl_msg_new();
+    struct xfrm_nl_answer answer;
+    int error;
+
+    error = xfrm_nl_encode_get_sa(msg, dst, spi, proto, mark);
+    if (!error) {
+        error = kernel_transact(&kb->xfrm, msg, sa_dump_cb, &dump, &answer);
+    }
+    xfrm_nl_msg_destroy(msg);
+    if (!error) {
+        error = dump.n == 1 ? 0 : ESRCH;
+    }
+    if (!error) {
+        *state = dump.sas[0];
+    } else {
+        sa_dump_restart(&dump);
+    }
+    free(dump.sas);
+    return error;
+}
+
+static int
+kernel_get_policy(struct xfrm_backend *backend,
+                  const struct xfrm_policy_spec *id,
+                  struct xfrm_policy_spec *policy)
+{
+    struct kernel_backend *kb = kernel_backend_cast(backend);
+    struct policy_dump dump = { .n = 0 };
+    struct nl_msg *msg = xfrm_nl_msg_new();
+    struct xfrm_nl_answer answer;
+    int error;
+
+    error = xfrm_nl_encode_get_policy(msg, id);
+    if (!error) {
+        error = kernel_transact(&kb->xfrm, msg, policy_dump_cb, &dump,
+                                &answer);
+    }
+    xfrm_nl_msg_destroy(msg);
+    if (!error) {
+        error = dump.n == 1 ? 0 : ENOENT;
+    }
+    if (!error) {
+        *policy = dump.policies[0];
+    }
+    free(dump.policies);
     return error;
 }
 
 /* ## Events. ## */
 
-/* Reads one event of 'sock'; those that port 'own' caused are left out. */
+/* Reads one event of 'sock'; those that 'sock->own' caused are left out, also
+ * those from before the kernel did so. */
 static int
-kernel_sock_event(struct kernel_sock *sock, const struct kernel_sock *own,
-                  struct xfrm_event *event)
+kernel_sock_event(struct kernel_sock *sock, struct xfrm_event *event)
 {
+    const struct kernel_sock *own = sock->own;
+
     if (!sock->nl) {
         return EAGAIN;
     }
@@ -631,7 +501,7 @@ kernel_sock_event(struct kernel_sock *sock, const struct kernel_sock *own,
             struct nlmsghdr nlh;
 
             memcpy(&nlh, msg, sizeof nlh);
-            if (own->nl && nlh.nlmsg_pid
+            if (own && own->nl && nlh.nlmsg_pid
                 && nlh.nlmsg_pid == nl_socket_get_local_port(own->nl)) {
                 continue;
             }
@@ -674,9 +544,9 @@ kernel_event_recv(struct xfrm_backend *backend, struct xfrm_event *event)
     struct kernel_backend *kb = kernel_backend_cast(backend);
     int error;
 
-    error = kernel_sock_event(&kb->xfrm_events, &kb->xfrm, event);
+    error = kernel_sock_event(&kb->xfrm_events, event);
     if (error) {
-        error = kernel_sock_event(&kb->route_events, &kb->route, event);
+        error = kernel_sock_event(&kb->route_events, event);
     }
     return error;
 }
@@ -704,6 +574,9 @@ const struct xfrm_backend_class xfrm_backend_kernel = {
     .dump_sas = kernel_dump_sas,
     .dump_policies = kernel_dump_policies,
     .apply = kernel_apply,
+    .apply_batch = kernel_apply_batch,
+    .get_sa = kernel_get_sa,
+    .get_policy = kernel_get_policy,
     .link_get = kernel_link_get,
     .link_dump = kernel_link_dump,
     .link_create = kernel_link_create,

@@ -2,8 +2,9 @@
 #ifndef XFRM_BACKEND_KERNEL_H
 #define XFRM_BACKEND_KERNEL_H 1
 
-/* What the parts of the kernel backend share: sockets, SAs, policies and
- * events are in xfrm-backend-kernel.c, devices and routes in
+/* What the parts of the kernel backend share: sockets are in
+ * xfrm-backend-kernel-sock.c, SAs, policies and events in
+ * xfrm-backend-kernel.c, devices and routes in
  * xfrm-backend-kernel-link.c, what /sys and /proc tell in
  * xfrm-backend-kernel-proc.c.  Nobody else includes this. */
 
@@ -19,6 +20,9 @@ struct kernel_sock {
     struct nl_sock *nl;
     int protocol;               /* NETLINK_XFRM or NETLINK_ROUTE. */
     bool events;                /* Hears events; otherwise for requests. */
+    struct kernel_sock *own;    /* Events: the one for requests. */
+    struct kernel_sock *listener;   /* Requests: the one that hears events
+                                     * and leaves out ours, or NULL. */
     uint32_t seq;
 
     /* What was received.  May hold keys. */
@@ -45,10 +49,33 @@ kernel_backend_cast(struct xfrm_backend *backend)
 /* Called for each message with data in it. */
 typedef void kernel_msg_cb(const void *msg, size_t len, void *aux);
 
+void kernel_sock_close(struct kernel_sock *);
+int kernel_sock_open(struct kernel_sock *, int protocol,
+                     struct kernel_sock *own);
+int kernel_sock_recv(struct kernel_sock *, size_t *len);
+void kernel_sock_wipe(struct kernel_sock *);
 int kernel_transact(struct kernel_sock *, struct nl_msg *, kernel_msg_cb *,
                     void *aux, struct xfrm_nl_answer *);
 int kernel_dump(struct kernel_sock *, struct nl_msg *, kernel_msg_cb *,
                 void (*restart)(void *aux), void *aux);
+
+/* Many requests at a time.  The answers to all fit into a socket's receive
+ * buffer as it is by default, some 200 kB, even if each is an error. */
+#define KERNEL_BATCH_MAX 64             /* Requests. */
+#define KERNEL_BATCH_SIZE 65536         /* Bytes. */
+
+/* Called once for each request, in order, 'i' being its index. */
+typedef void kernel_batch_cb(size_t i, const struct xfrm_nl_answer *,
+                             void *aux);
+
+struct kernel_batch *kernel_batch_new(void);
+void kernel_batch_destroy(struct kernel_batch *);
+size_t kernel_batch_count(const struct kernel_batch *);
+bool kernel_batch_is_full(const struct kernel_batch *);
+void kernel_batch_add(struct kernel_batch *, struct nl_msg *);
+void kernel_batch_run(struct kernel_sock *, struct kernel_batch *,
+                      kernel_batch_cb *, void *aux);
+
 void kernel_probe_capabilities(struct xfrm_capabilities *);
 char *kernel_error(int error, const char *text, const char *hint,
                    const char *format, ...) OVS_PRINTF_FORMAT(4, 5);

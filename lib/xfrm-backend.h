@@ -35,23 +35,58 @@ enum xfrm_event_type {
     XFRM_EVENT_SA,              /* An SA came, went or changed. */
     XFRM_EVENT_POLICY,          /* A policy came, went or changed. */
     XFRM_EVENT_EXPIRE,          /* A lifetime ran out. */
+    XFRM_EVENT_ACQUIRE,         /* A packet found a policy, but no SA. */
+    XFRM_EVENT_MAPPING,         /* ESP in UDP came from elsewhere. */
     XFRM_EVENT_LINK,            /* A device came, went or changed. */
     XFRM_EVENT_ROUTE,           /* A route, rule or address changed. */
     XFRM_EVENT_OVERRUN,         /* Events were lost: dump anew. */
 };
 
-/* Changes that the same handle made itself are not reported (best effort). */
+/* Changes that the same handle made itself are not reported (best effort).
+ * A member that does not belong to the type is zero. */
 struct xfrm_event {
     enum xfrm_event_type type;
-    uint32_t if_id;             /* SA, POLICY, EXPIRE; 0: any. */
-    /* EXPIRE only. */
-    bool hard;
+    uint32_t if_id;             /* SA, POLICY, EXPIRE, ACQUIRE; 0: any.  The
+                                 * kernel does not tell it in MAPPING. */
+
+    /* SA, POLICY: the members below tell which object is concerned.
+     * Otherwise it may be any one of 'if_id', or all (somebody flushed). */
+    bool identified;
+    bool gone;                  /* SA, POLICY: it is no longer there. */
+    bool hard;                  /* EXPIRE: the SA is no longer there. */
+
+    /* SA, EXPIRE, MAPPING: the SA; 'src' as far as known.
+     * ACQUIRE: an SA wanted from 'src' to 'dst', 'spi' 0. */
+    struct xfrm_addr src;
     struct xfrm_addr dst;
     uint32_t spi;               /* Host order. */
     uint8_t proto;
+    struct xfrm_mark mark;      /* Not in MAPPING.  Of POLICY as well. */
+
+    /* POLICY: the policy.  ACQUIRE: the packet (its selector names hosts and
+     * ports) and the direction of the policy that it found. */
+    enum xfrm_dir dir;
+    struct xfrm_sel sel;
+
+    /* ACQUIRE only: the template that has no SA ('proto' 0 if the kernel did
+     * not say), and the number by which an SA answers ('seq' of the
+     * kernel). */
+    struct xfrm_template template;
+    uint32_t seq;
+
+    /* MAPPING only: where packets come from now. */
+    struct xfrm_addr new_src;
+    uint16_t new_sport;         /* Host order. */
+
     /* LINK only. */
     int ifindex;
     char name[IFNAMSIZ];
+};
+
+/* What became of one operation of a batch. */
+struct xfrm_result {
+    int error;                  /* 0 or positive errno. */
+    char *message;              /* Malloc'd sentence, NULL on success. */
 };
 
 /* Drop counters of the whole namespace (/proc/net/xfrm_stat).  The names are
@@ -88,6 +123,26 @@ struct xfrm_backend_class {
      * fails with EEXIST; deleting what is not there is a success. */
     int (*apply)(struct xfrm_backend *, const struct xfrm_op *,
                  char **errorp);
+
+    /* Many changes, in order and each as by apply(), but without waiting for
+     * one before the next is on its way.  A failure does not stop those that
+     * follow: what depends on each other does not belong into one batch.
+     * Returns 0 if all succeeded, otherwise the first error; 'results' has 'n'
+     * elements, whose messages the caller frees.  Where it is not known
+     * whether an operation was done (the answer got lost), the error is
+     * EINPROGRESS: look, with get_sa() or a dump. */
+    int (*apply_batch)(struct xfrm_backend *, const struct xfrm_op *ops,
+                       size_t n, struct xfrm_result *results);
+
+    /* One object, found by its identity, if a dump would tell it.  ESRCH if
+     * there is no such SA; the caller destroys 'state->spec' after success
+     * only.  ENOENT if there is no policy with the if_id, direction, selector
+     * and mark of 'id'. */
+    int (*get_sa)(struct xfrm_backend *, const struct xfrm_addr *dst,
+                  uint32_t spi, uint8_t proto, const struct xfrm_mark *mark,
+                  bool keys, struct xfrm_sa_state *state);
+    int (*get_policy)(struct xfrm_backend *, const struct xfrm_policy_spec *id,
+                      struct xfrm_policy_spec *);
 
     /* Devices.  link_get(): ENODEV if there is no device 'name' at all.
      * link_create() makes the device, marks it ours and brings it up; on

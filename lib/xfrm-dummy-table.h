@@ -4,7 +4,8 @@
 
 /* The one table of the dummy datapath, which its handles
  * (xfrm-backend-dummy.c) and everybody else who changes a kernel
- * (xfrm-dummy.c) work on.  For these two files only. */
+ * (xfrm-dummy.c) work on, and what both tell (xfrm-dummy-event.c).  For these
+ * files only. */
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
@@ -21,6 +22,9 @@
     DUMMY_OP(SA_DEL, "sa_del")          \
     DUMMY_OP(POLICY_SET, "policy_set")  \
     DUMMY_OP(POLICY_DEL, "policy_del")  \
+    DUMMY_OP(APPLY_BATCH, "apply_batch") \
+    DUMMY_OP(GET_SA, "get_sa")          \
+    DUMMY_OP(GET_POLICY, "get_policy")  \
     DUMMY_OP(LINK_GET, "link_get")      \
     DUMMY_OP(LINK_DUMP, "link_dump")    \
     DUMMY_OP(LINK_CREATE, "link_create") \
@@ -103,6 +107,8 @@ void xdummy_lock(void) OVS_ACQUIRES(xdummy_mutex);
 
 struct dummy_sa *xdummy_find_sa(const struct xfrm_addr *dst, uint32_t spi,
                                 uint8_t proto) OVS_REQUIRES(xdummy_mutex);
+struct dummy_sa *xdummy_find_sa_any(const struct xfrm_addr *dst, uint32_t spi)
+    OVS_REQUIRES(xdummy_mutex);
 void xdummy_insert_sa(struct dummy_sa *) OVS_REQUIRES(xdummy_mutex);
 void xdummy_remove_sa(struct dummy_sa *) OVS_REQUIRES(xdummy_mutex);
 
@@ -128,6 +134,14 @@ void xdummy_tell(const struct dummy_backend *self, const struct xfrm_event *)
     OVS_REQUIRES(xdummy_mutex);
 void xdummy_tell_type(const struct dummy_backend *self, enum xfrm_event_type,
                       uint32_t if_id) OVS_REQUIRES(xdummy_mutex);
+void xdummy_tell_sa(const struct dummy_backend *self,
+                    const struct xfrm_sa_spec *, bool gone)
+    OVS_REQUIRES(xdummy_mutex);
+void xdummy_tell_expire(const struct xfrm_sa_spec *, bool hard)
+    OVS_REQUIRES(xdummy_mutex);
+void xdummy_tell_policy(const struct dummy_backend *self,
+                        const struct xfrm_policy_spec *, bool gone)
+    OVS_REQUIRES(xdummy_mutex);
 void xdummy_tell_link(const struct dummy_backend *self,
                       const struct dummy_link *) OVS_REQUIRES(xdummy_mutex);
 

@@ -266,6 +266,35 @@ cmd_overrun(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
+cmd_acquire(struct unixctl_conn *conn, int argc OVS_UNUSED,
+            const char *argv[], void *aux OVS_UNUSED)
+{
+    struct xfrm_addr src, dst;
+    uint64_t if_id;
+
+    if (parse_number(conn, argv[1], UINT32_MAX, &if_id)
+        && parse_addr(conn, argv[2], &src)
+        && parse_addr(conn, argv[3], &dst)) {
+        reply(conn, xfrm_dummy_acquire(if_id, &src, &dst));
+    }
+}
+
+static void
+cmd_mapping(struct unixctl_conn *conn, int argc OVS_UNUSED,
+            const char *argv[], void *aux OVS_UNUSED)
+{
+    struct xfrm_addr src, dst;
+    uint64_t spi, sport;
+
+    if (parse_addr(conn, argv[1], &dst)
+        && parse_number(conn, argv[2], UINT32_MAX, &spi)
+        && parse_addr(conn, argv[3], &src)
+        && parse_number(conn, argv[4], UINT16_MAX, &sport)) {
+        reply(conn, xfrm_dummy_mapping(&dst, spi, &src, sport));
+    }
+}
+
+static void
 cmd_traffic(struct unixctl_conn *conn, int argc OVS_UNUSED,
             const char *argv[], void *aux OVS_UNUSED)
 {
@@ -385,6 +414,8 @@ xfrm_dummy_unixctl_init(void)
         { "flush", "", 0, 0, cmd_flush },
         { "expire", "SPI hard|soft", 2, 2, cmd_expire },
         { "overrun", "", 0, 0, cmd_overrun },
+        { "acquire", "IF_ID SRC DST", 3, 3, cmd_acquire },
+        { "mapping", "DST SPI NEW_SRC NEW_SPORT", 4, 4, cmd_mapping },
         { "traffic", "NAME N", 2, 2, cmd_traffic },
         { "add-link", "NAME KIND [IF_ID]", 2, 3, cmd_add_link },
         { "del-link", "NAME", 1, 1, cmd_del_link },

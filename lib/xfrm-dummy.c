@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The dummy datapath without its handles: the table, the events, the log, and
- * the strings for tests to pull.
+/* The dummy datapath without its handles: the table and the strings for tests
+ * to pull.  The log and the events are in xfrm-dummy-event.c.
  *
  * What happens here happens behind the engine's back, as far as the engine
  * can tell.  See xfrm-dummy.h; xfrm-backend-dummy.c stands beside. */
@@ -16,15 +16,12 @@
 #include <string.h>
 
 #include "hash.h"
-#include "seq.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
 #include "xfrm-dummy-table.h"
 
 #define DUMMY_PACKET_LEN 100            /* Bytes. */
-#define DUMMY_MAX_EVENTS 4096           /* More are lost, as in a socket. */
-#define DUMMY_MAX_LOG 1000000           /* Lines. */
 
 static const char *const op_names[N_OPS] = {
 #define DUMMY_OP(ENUM, NAME) NAME,
@@ -65,6 +62,20 @@ xdummy_find_sa(const struct xfrm_addr *dst, uint32_t spi, uint8_t proto)
     return NULL;
 }
 
+/* Same with any protocol. */
+struct dummy_sa *
+xdummy_find_sa_any(const struct xfrm_addr *dst, uint32_t spi)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    static const uint8_t protos[] = { IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP };
+    struct dummy_sa *sa = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(protos) && !sa; i++) {
+        sa = xdummy_find_sa(dst, spi, protos[i]);
+    }
+    return sa;
+}
+
 void
 xdummy_insert_sa(struct dummy_sa *sa) OVS_REQUIRES(xdummy_mutex)
 {
@@ -102,14 +113,18 @@ void
 xdummy_set_policy(const struct xfrm_policy_spec *spec)
     OVS_REQUIRES(xdummy_mutex)
 {
+    static uint32_t last_index;         /* Protected by 'xdummy_mutex'. */
     struct dummy_policy *policy = xdummy_find_policy(spec);
+    uint32_t index;
 
     if (!policy) {
         policy = xzalloc(sizeof *policy);
         hmap_insert(&xdummy.policies, &policy->node,
                     xfrm_policy_spec_hash_id(spec));
     }
+    index = policy->spec.index ? policy->spec.index : ++last_index;
     policy->spec = *spec;
+    policy->spec.index = index;
 }
 
 void
@@ -222,99 +237,6 @@ xdummy_lock(void) OVS_ACQUIRES(xdummy_mutex)
     }
 }
 
-/* Log and events. */
-
-/* One write, 'error' being its outcome.  Takes over 'text'. */
-void
-xdummy_log_write(char *text, int error) OVS_REQUIRES(xdummy_mutex)
-{
-    if (xdummy.n_log < DUMMY_MAX_LOG) {
-        ds_put_cstr(&xdummy.log, text);
-        if (error) {
-            ds_put_format(&xdummy.log, " failed: %s", ovs_strerror(error));
-        }
-        ds_put_char(&xdummy.log, '\n');
-        xdummy.n_log++;
-    }
-    free(text);
-}
-
-static void
-queue_event(struct dummy_backend *b, const struct xfrm_event *event)
-    OVS_REQUIRES(xdummy_mutex)
-{
-    struct dummy_event *e;
-
-    if (b->n_events > DUMMY_MAX_EVENTS) {
-        return;                         /* An OVERRUN is the last of them. */
-    }
-    e = xmalloc(sizeof *e);
-    e->event = *event;
-    if (b->n_events == DUMMY_MAX_EVENTS) {
-        memset(&e->event, 0, sizeof e->event);
-        e->event.type = XFRM_EVENT_OVERRUN;
-    }
-    ovs_list_push_back(&b->events, &e->node);
-    b->n_events++;
-    seq_change(b->seq);
-}
-
-/* Tells all handles but 'self'. */
-void
-xdummy_tell(const struct dummy_backend *self, const struct xfrm_event *event)
-    OVS_REQUIRES(xdummy_mutex)
-{
-    struct dummy_backend *b;
-
-    LIST_FOR_EACH (b, node, &xdummy.handles) {
-        if (b->hears && b != self) {
-            queue_event(b, event);
-        }
-    }
-}
-
-void
-xdummy_tell_type(const struct dummy_backend *self, enum xfrm_event_type type,
-          uint32_t if_id) OVS_REQUIRES(xdummy_mutex)
-{
-    struct xfrm_event event;
-
-    memset(&event, 0, sizeof event);
-    event.type = type;
-    event.if_id = if_id;
-    xdummy_tell(self, &event);
-}
-
-void
-xdummy_tell_link(const struct dummy_backend *self,
-                 const struct dummy_link *link)
-    OVS_REQUIRES(xdummy_mutex)
-{
-    struct xfrm_event event;
-
-    memset(&event, 0, sizeof event);
-    event.type = XFRM_EVENT_LINK;
-    event.ifindex = link->state.ifindex;
-    ovs_strlcpy(event.name, link->state.spec.name, sizeof event.name);
-    xdummy_tell(self, &event);
-}
-
-static void
-tell_expire(const struct xfrm_sa_spec *sa, bool hard)
-    OVS_REQUIRES(xdummy_mutex)
-{
-    struct xfrm_event event;
-
-    memset(&event, 0, sizeof event);
-    event.type = XFRM_EVENT_EXPIRE;
-    event.if_id = sa->if_id;
-    event.hard = hard;
-    event.dst = sa->dst;
-    event.spi = sa->spi;
-    event.proto = sa->proto;
-    xdummy_tell(NULL, &event);
-}
-
 /* Strings to pull. */
 
 void
@@ -359,6 +281,15 @@ xfrm_dummy_set_delay(unsigned int ms)
 }
 
 static void
+put_mark(const char *name, const struct xfrm_mark *mark, struct ds *s)
+{
+    if (mark->mask) {
+        ds_put_cstr(s, name);
+        xfrm_mark_format(mark, s);
+    }
+}
+
+static void
 show_sa(const struct dummy_sa *sa, struct ds *s)
 {
     const struct xfrm_sa_spec *spec = &sa->state.spec;
@@ -371,6 +302,16 @@ show_sa(const struct dummy_sa *sa, struct ds *s)
     ds_put_format(s, " spi=0x%08"PRIx32" %s %s reqid=%"PRIu32,
                   spec->spi, xfrm_mode_name(spec->mode),
                   spec->algo ? spec->algo->name : "foreign", spec->reqid);
+    if (spec->proto != IPPROTO_ESP) {
+        ds_put_format(s, " proto=%s", xfrm_proto_name(spec->proto));
+    }
+    put_mark(" mark=", &spec->mark, s);
+    put_mark(" output-mark=", &spec->output_mark, s);
+    for (uint32_t flag = 1; flag < 1u << XFRM_SA_N_FLAGS; flag <<= 1) {
+        if (spec->flags & flag) {
+            ds_put_format(s, " %s", xfrm_sa_flag_name(flag));
+        }
+    }
     if (spec->encap.sport || spec->encap.dport) {
         ds_put_format(s, " encap=%"PRIu16":%"PRIu16,
                       spec->encap.sport, spec->encap.dport);
@@ -392,6 +333,12 @@ show_policy(const struct xfrm_policy_spec *policy, struct ds *s)
     xfrm_sel_format(&policy->sel, s);
     ds_put_format(s, " priority=%"PRIu32" %s", policy->priority,
                   xfrm_action_name(policy->action));
+    put_mark(" mark=", &policy->mark, s);
+    if (policy->offload != XFRM_OFF_NO) {
+        ds_put_format(s, " offload=%s dev=%s",
+                      xfrm_offload_name(policy->offload),
+                      policy->offload_dev);
+    }
     for (size_t i = 0; i < policy->n_templates; i++) {
         const struct xfrm_template *t = &policy->templates[i];
 
@@ -401,6 +348,12 @@ show_policy(const struct xfrm_policy_spec *policy, struct ds *s)
         xfrm_addr_format(&t->dst, s);
         ds_put_format(s, " %s reqid=%"PRIu32, xfrm_mode_name(t->mode),
                       t->reqid);
+        if (t->proto != IPPROTO_ESP) {
+            ds_put_format(s, " proto=%s", xfrm_proto_name(t->proto));
+        }
+        if (t->optional) {
+            ds_put_cstr(s, " optional");
+        }
     }
 }
 
@@ -508,7 +461,7 @@ xfrm_dummy_sa_add(uint32_t if_id, const struct xfrm_addr *src,
         sa->state.spec.dst = *dst;
         sa->state.spec.dir = XFRM_DIR_OUT;
         xdummy_insert_sa(sa);
-        xdummy_tell_type(NULL, XFRM_EVENT_SA, if_id);
+        xdummy_tell_sa(NULL, &sa->state.spec, false);
     }
     ovs_mutex_unlock(&xdummy_mutex);
     return error;
@@ -521,12 +474,10 @@ xfrm_dummy_sa_del(const struct xfrm_addr *dst, uint32_t spi)
     int error = 0;
 
     xdummy_lock();
-    sa = xdummy_find_sa(dst, spi, IPPROTO_ESP);
+    sa = xdummy_find_sa_any(dst, spi);
     if (sa) {
-        uint32_t if_id = sa->state.spec.if_id;
-
+        xdummy_tell_sa(NULL, &sa->state.spec, true);
         xdummy_remove_sa(sa);
-        xdummy_tell_type(NULL, XFRM_EVENT_SA, if_id);
     } else {
         error = ESRCH;
     }
@@ -539,7 +490,7 @@ xfrm_dummy_policy_set(const struct xfrm_policy_spec *spec)
 {
     xdummy_lock();
     xdummy_set_policy(spec);
-    xdummy_tell_type(NULL, XFRM_EVENT_POLICY, spec->if_id);
+    xdummy_tell_policy(NULL, spec, false);
     ovs_mutex_unlock(&xdummy_mutex);
 }
 
@@ -552,12 +503,10 @@ xfrm_dummy_policy_del(uint32_t if_id, enum xfrm_dir dir)
     xdummy_lock();
     HMAP_FOR_EACH_SAFE (policy, node, &xdummy.policies) {
         if (policy->spec.if_id == if_id && policy->spec.dir == dir) {
+            xdummy_tell_policy(NULL, &policy->spec, true);
             xdummy_remove_policy(policy);
             error = 0;
         }
-    }
-    if (!error) {
-        xdummy_tell_type(NULL, XFRM_EVENT_POLICY, if_id);
     }
     ovs_mutex_unlock(&xdummy_mutex);
     return error;
@@ -582,7 +531,7 @@ xfrm_dummy_expire(uint32_t spi, bool hard)
     xdummy_lock();
     HMAP_FOR_EACH_SAFE (sa, node, &xdummy.sas) {
         if (sa->state.spec.spi == spi) {
-            tell_expire(&sa->state.spec, hard);
+            xdummy_tell_expire(&sa->state.spec, hard);
             if (hard) {
                 xdummy_remove_sa(sa);
             }
@@ -626,23 +575,24 @@ xfrm_dummy_traffic(const char *name, uint64_t n)
                              ? &state->seq : &state->oseq);
             uint64_t limit = state->spec.esn ? UINT64_MAX : UINT32_MAX;
             uint64_t passed = MIN(n, limit - *seq);
+            bool counts = state->spec.proto != IPPROTO_COMP;
 
             if (state->spec.if_id != link->state.spec.if_id) {
                 continue;
             }
-            *seq += passed;
+            *seq += counts ? passed : 0;
             state->packets += passed;
             state->bytes += passed * DUMMY_PACKET_LEN;
             state->used = time_wall();
             if (is_past(state->packets, life->hard_packets)
                 || is_past(state->bytes, life->hard_bytes)) {
-                tell_expire(&state->spec, true);
+                xdummy_tell_expire(&state->spec, true);
                 xdummy_remove_sa(sa);
             } else if (!sa->soft_told
                        && (is_past(state->packets, life->soft_packets)
                            || is_past(state->bytes, life->soft_bytes))) {
                 sa->soft_told = true;
-                tell_expire(&state->spec, false);
+                xdummy_tell_expire(&state->spec, false);
             }
         }
     }

@@ -28,8 +28,10 @@ void xfrm_dummy_reset(void);
 
 /* The next 'count' calls of operation 'op' (the names of the members of
  * struct xfrm_backend_class; "sa_add", "sa_del", "policy_set" and
- * "policy_del" for apply()) fail with 'error'.  'count' 0 ends it, UINT_MAX
- * is forever.  Returns false if there is no such operation. */
+ * "policy_del" for apply() and for each operation of a batch) fail with
+ * 'error'.  "apply_batch" loses the answers to the second half of a batch, of
+ * which every other operation is done.  'count' 0 ends it, UINT_MAX is
+ * forever.  Returns false if there is no such operation. */
 bool xfrm_dummy_fail(const char *op, int error, unsigned int count);
 
 /* Each call on a handle that hears events (the engine's) takes 'ms' longer. */
@@ -54,6 +56,10 @@ int xfrm_dummy_policy_del(uint32_t if_id, enum xfrm_dir);
 void xfrm_dummy_flush(void);                /* All SAs and policies. */
 int xfrm_dummy_expire(uint32_t spi, bool hard);
 void xfrm_dummy_overrun(void);
+int xfrm_dummy_acquire(uint32_t if_id, const struct xfrm_addr *src,
+                       const struct xfrm_addr *dst);
+int xfrm_dummy_mapping(const struct xfrm_addr *dst, uint32_t spi,
+                       const struct xfrm_addr *src, uint16_t sport);
 
 /* 'n' packets leave and 'n' arrive through xfrm device 'name'.  Lifetimes in
  * packets and bytes end as they would in the kernel. */

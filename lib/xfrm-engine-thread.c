@@ -323,6 +323,10 @@ concerns(const struct xfrm_port *port, const struct xfrm_event *event)
                 || (event->ifindex
                     && event->ifindex == port->config.ifindex));
 
+    case XFRM_EVENT_ACQUIRE:
+    case XFRM_EVENT_MAPPING:
+        return false;           /* Nothing of ours changed. */
+
     case XFRM_EVENT_ROUTE:
     case XFRM_EVENT_OVERRUN:
         return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* NETLINK_XFRM: messages to SAs, policies and events (see xfrm-netlink.h; the
- * way there is in xfrm-netlink.c).
+/* NETLINK_XFRM: messages to SAs and policies (see xfrm-netlink.h; the way
+ * there is in xfrm-netlink.c, notifications are in xfrm-netlink-event.c).
  *
  * Structures are copied out of received messages before they are read: netlink
  * aligns to 4 bytes, and the XFRM structures hold 64-bit members.
@@ -19,9 +19,6 @@
 #include "util.h"
 #include "xfrm-netlink-uapi.h"
 
-/* Attributes of SAs and policies that we look at have lower numbers. */
-enum { N_ATTRS = 34 };
-
 static bool
 mode_from_kernel(uint8_t kernel_mode, enum xfrm_mode *mode)
 {
@@ -35,8 +32,8 @@ mode_from_kernel(uint8_t kernel_mode, enum xfrm_mode *mode)
     return false;
 }
 
-static bool
-dir_from_kernel(uint8_t kernel_dir, enum xfrm_dir *dir)
+bool
+xfrm_nl_dir_decode(uint8_t kernel_dir, enum xfrm_dir *dir)
 {
     for (size_t i = 0; i < XFRM_N_DIRS; i++) {
         if (xfrm_nl_dirs[i] == kernel_dir) {
@@ -50,8 +47,8 @@ dir_from_kernel(uint8_t kernel_dir, enum xfrm_dir *dir)
 /* ## Addresses and selectors. ## */
 
 /* 'family' must be AF_INET or AF_INET6. */
-static struct xfrm_addr
-addr_decode(uint16_t family, const xfrm_address_t *a)
+struct xfrm_addr
+xfrm_nl_addr_decode(uint16_t family, const xfrm_address_t *a)
 {
     struct xfrm_addr addr;
 
@@ -65,10 +62,17 @@ addr_decode(uint16_t family, const xfrm_address_t *a)
     return addr;
 }
 
-static bool
-family_is_ip(uint16_t family)
+bool
+xfrm_nl_family_is_ip(uint16_t family)
 {
     return family == AF_INET || family == AF_INET6;
+}
+
+bool
+xfrm_nl_proto_is_ours(uint8_t proto)
+{
+    return (proto == IPPROTO_ESP || proto == IPPROTO_AH
+            || proto == IPPROTO_COMP);
 }
 
 static bool
@@ -92,19 +96,19 @@ prefix_decode(uint16_t family, const xfrm_address_t *a, uint8_t plen,
     memcpy(&masked, bytes, sizeof bytes);
 
     memset(prefix, 0, sizeof *prefix);
-    prefix->addr = addr_decode(family, &masked);
+    prefix->addr = xfrm_nl_addr_decode(family, &masked);
     prefix->plen = plen;
     return true;
 }
 
-static bool
-sel_decode(const struct xfrm_selector *s, struct xfrm_sel *sel)
+bool
+xfrm_nl_sel_decode(const struct xfrm_selector *s, struct xfrm_sel *sel)
 {
     memset(sel, 0, sizeof *sel);
     if (s->family == AF_UNSPEC) {
         return true;
     }
-    if (!family_is_ip(s->family)
+    if (!xfrm_nl_family_is_ip(s->family)
         || !prefix_decode(s->family, &s->saddr, s->prefixlen_s, &sel->src)
         || !prefix_decode(s->family, &s->daddr, s->prefixlen_d, &sel->dst)) {
         return false;
@@ -121,9 +125,9 @@ sel_decode(const struct xfrm_selector *s, struct xfrm_sel *sel)
 
 /* Checks that 'msg' is whole and has a body of at least 'size' bytes, copies
  * those to 'body' and indexes the attributes behind. */
-static bool
-msg_open(const void *msg, size_t len, void *body, size_t size,
-         struct xfrm_nl_attr attrs[N_ATTRS])
+bool
+xfrm_nl_msg_open(const void *msg, size_t len, void *body, size_t size,
+                 struct xfrm_nl_attr attrs[XFRM_NL_N_ATTRS])
 {
     size_t hdr = NLMSG_HDRLEN + NLMSG_ALIGN(size);
 
@@ -132,12 +136,12 @@ msg_open(const void *msg, size_t len, void *body, size_t size,
     }
     memcpy(body, (const uint8_t *) msg + NLMSG_HDRLEN, size);
     return xfrm_nl_attrs((const uint8_t *) msg + MIN(hdr, len),
-                         len - MIN(hdr, len), attrs, N_ATTRS);
+                         len - MIN(hdr, len), attrs, XFRM_NL_N_ATTRS);
 }
 
 /* Returns the type of the message, or 0 if it isn't whole. */
-static uint16_t
-msg_type(const void *msg, size_t *len)
+uint16_t
+xfrm_nl_msg_type(const void *msg, size_t *len)
 {
     struct nlmsghdr nlh;
 
@@ -153,12 +157,74 @@ msg_type(const void *msg, size_t *len)
 }
 
 /* The if_id of an object, 0 if it has none. */
-static bool
-if_id_decode(const struct xfrm_nl_attr attrs[], uint32_t *if_id)
+bool
+xfrm_nl_if_id_decode(const struct xfrm_nl_attr attrs[], uint32_t *if_id)
 {
     *if_id = 0;
     return (!attrs[XFRMA_IF_ID].data
             || xfrm_nl_attr_u32(&attrs[XFRMA_IF_ID], if_id));
+}
+
+/* The mark by which an object is looked up, zero if it has none.  The kernel
+ * keeps what it got, and a mask of 0 is no mark. */
+bool
+xfrm_nl_mark_decode(const struct xfrm_nl_attr attrs[], struct xfrm_mark *mark)
+{
+    const struct xfrm_nl_attr *attr = &attrs[XFRMA_MARK];
+    struct kernel_xfrm_mark km;
+
+    memset(mark, 0, sizeof *mark);
+    if (!attr->data) {
+        return true;
+    }
+    if (attr->len < sizeof km) {
+        return false;
+    }
+    memcpy(&km, attr->data, sizeof km);
+    mark->value = km.v;
+    mark->mask = km.m;
+    return true;
+}
+
+/* The mark that an SA sets; without a mask it sets all bits. */
+static bool
+set_mark_decode(const struct xfrm_nl_attr attrs[], struct xfrm_mark *mark)
+{
+    memset(mark, 0, sizeof *mark);
+    if (!attrs[XFRMA_SET_MARK].data) {
+        return true;
+    }
+    mark->mask = UINT32_MAX;
+    return (xfrm_nl_attr_u32(&attrs[XFRMA_SET_MARK], &mark->value)
+            && (!attrs[XFRMA_SET_MARK_MASK].data
+                || xfrm_nl_attr_u32(&attrs[XFRMA_SET_MARK_MASK],
+                                    &mark->mask)));
+}
+
+/* '*known' says whether a spec can express all flags. */
+static bool
+flags_decode(const struct xfrm_nl_attr attrs[], uint8_t state_flags,
+             uint32_t *flags, bool *known)
+{
+    uint32_t extra = 0;
+
+    *flags = 0;
+    if (attrs[XFRMA_SA_EXTRA_FLAGS].data
+        && !xfrm_nl_attr_u32(&attrs[XFRMA_SA_EXTRA_FLAGS], &extra)) {
+        return false;
+    }
+    for (size_t i = 0; i < XFRM_NL_N_FLAGS; i++) {
+        const struct xfrm_nl_flag *f = &xfrm_nl_flags[i];
+
+        if (state_flags & f->state_flag || extra & f->extra_flag) {
+            *flags |= f->flag;
+        }
+        state_flags &= ~f->state_flag;
+        extra &= ~f->extra_flag;
+    }
+    *known = !extra && !(state_flags & (XFRM_STATE_WILDRECV
+                                        | XFRM_STATE_ALIGN4));
+    return true;
 }
 
 /* One algorithm attribute: a fixed part of 'fixed' bytes, which starts with a
@@ -309,13 +375,13 @@ encap_decode(const struct xfrm_nl_attr *attr, struct xfrm_sa_spec *sa)
 }
 
 static bool
-offload_decode(const struct xfrm_nl_attr *attr, struct xfrm_sa_spec *sa,
+offload_decode(const struct xfrm_nl_attr *attr, enum xfrm_offload *mode,
                int *ifindex)
 {
     struct xfrm_user_offload offload;
 
     *ifindex = 0;
-    sa->offload = XFRM_OFF_NO;
+    *mode = XFRM_OFF_NO;
     if (!attr->data) {
         return true;
     }
@@ -323,8 +389,8 @@ offload_decode(const struct xfrm_nl_attr *attr, struct xfrm_sa_spec *sa,
         return false;
     }
     memcpy(&offload, attr->data, sizeof offload);
-    sa->offload = (offload.flags & NL_OFFLOAD_PACKET
-                   ? XFRM_OFF_PACKET : XFRM_OFF_CRYPTO);
+    *mode = (offload.flags & NL_OFFLOAD_PACKET
+             ? XFRM_OFF_PACKET : XFRM_OFF_CRYPTO);
     *ifindex = MAX(offload.ifindex, 0);
     return true;
 }
@@ -342,12 +408,12 @@ sa_decode(const struct xfrm_usersa_info *info,
 {
     struct xfrm_sa_spec *spec = &sa->spec;
     const struct xfrm_nl_attr *attr;
-    bool known_mode;
+    bool known_mode, known_flags;
 
     spec->spi = ntohl(info->id.spi);
     spec->proto = info->id.proto;
-    spec->src = addr_decode(info->family, &info->saddr);
-    spec->dst = addr_decode(info->family, &info->id.daddr);
+    spec->src = xfrm_nl_addr_decode(info->family, &info->saddr);
+    spec->dst = xfrm_nl_addr_decode(info->family, &info->id.daddr);
     spec->dir = XFRM_DIR_OUT;
     spec->reqid = info->reqid;
     spec->esn = info->flags & XFRM_STATE_ESN;
@@ -374,9 +440,12 @@ sa_decode(const struct xfrm_usersa_info *info,
     sa->valid = (sa->bytes < info->lft.hard_byte_limit
                  && sa->packets < info->lft.hard_packet_limit);
 
-    if (!sel_decode(&info->sel, &spec->sel)
+    if (!xfrm_nl_sel_decode(&info->sel, &spec->sel)
         || !replay_decode(attrs, info, sa)
-        || !offload_decode(&attrs[XFRMA_OFFLOAD_DEV], spec,
+        || !xfrm_nl_mark_decode(attrs, &spec->mark)
+        || !set_mark_decode(attrs, &spec->output_mark)
+        || !flags_decode(attrs, info->flags, &spec->flags, &known_flags)
+        || !offload_decode(&attrs[XFRMA_OFFLOAD_DEV], &spec->offload,
                            offload_ifindex)) {
         return false;
     }
@@ -398,7 +467,7 @@ sa_decode(const struct xfrm_usersa_info *info,
         xfrm_sa_spec_destroy(spec);
         return false;
     }
-    if (!known_mode) {
+    if (!known_mode || !known_flags) {
         spec->algo = NULL;
     }
     return true;
@@ -408,11 +477,11 @@ int
 xfrm_nl_parse_sa(const void *msg, size_t len, bool keys,
                  struct xfrm_sa_state *sa, int *offload_ifindex)
 {
-    struct xfrm_nl_attr attrs[N_ATTRS];
+    struct xfrm_nl_attr attrs[XFRM_NL_N_ATTRS];
     struct xfrm_usersa_info info;
     uint32_t if_id;
 
-    switch (msg_type(msg, &len)) {
+    switch (xfrm_nl_msg_type(msg, &len)) {
     case 0:
         return EBADMSG;
     case XFRM_MSG_NEWSA:
@@ -421,16 +490,18 @@ xfrm_nl_parse_sa(const void *msg, size_t len, bool keys,
     default:
         return ENODATA;
     }
-    if (!msg_open(msg, len, &info, sizeof info, attrs)
-        || !if_id_decode(attrs, &if_id)) {
+    if (!xfrm_nl_msg_open(msg, len, &info, sizeof info, attrs)
+        || !xfrm_nl_if_id_decode(attrs, &if_id)) {
         return EBADMSG;
     }
-    if (!if_id || !info.id.spi) {
+    if (!if_id || !info.id.spi || !xfrm_nl_proto_is_ours(info.id.proto)) {
         /* Without if_id it is not for an XFRM interface, and without SPI it
-         * is what the kernel remembers an acquire by. */
+         * is what the kernel remembers an acquire by.  Of other protocols are
+         * the states that it puts beside IPComp in tunnel mode, and nobody
+         * else can make or remove those. */
         return ENODATA;
     }
-    if (!family_is_ip(info.family)) {
+    if (!xfrm_nl_family_is_ip(info.family)) {
         return EBADMSG;
     }
 
@@ -439,15 +510,16 @@ xfrm_nl_parse_sa(const void *msg, size_t len, bool keys,
     return sa_decode(&info, attrs, keys, sa, offload_ifindex) ? 0 : EBADMSG;
 }
 
-static bool
-template_decode(const struct xfrm_user_tmpl *ut, struct xfrm_template *t)
+bool
+xfrm_nl_template_decode(const struct xfrm_user_tmpl *ut,
+                        struct xfrm_template *t)
 {
     memset(t, 0, sizeof *t);
-    if (!family_is_ip(ut->family)) {
+    if (!xfrm_nl_family_is_ip(ut->family)) {
         return false;
     }
-    t->src = addr_decode(ut->family, &ut->saddr);
-    t->dst = addr_decode(ut->family, &ut->id.daddr);
+    t->src = xfrm_nl_addr_decode(ut->family, &ut->saddr);
+    t->dst = xfrm_nl_addr_decode(ut->family, &ut->id.daddr);
 
     /* All zero is the kernel's "any", which a spec writes as no address. */
     if (xfrm_addr_is_any(&t->src)) {
@@ -459,8 +531,9 @@ template_decode(const struct xfrm_user_tmpl *ut, struct xfrm_template *t)
     t->reqid = ut->reqid;
     t->spi = ntohl(ut->id.spi);
     t->proto = ut->id.proto;
+    t->optional = ut->optional;
     if (!mode_from_kernel(ut->mode, &t->mode)
-        || ut->optional || ut->share != XFRM_SHARE_ANY
+        || ut->share != XFRM_SHARE_ANY
         || ut->aalgos != UINT32_MAX || ut->ealgos != UINT32_MAX
         || ut->calgos != UINT32_MAX) {
         t->proto = 0;
@@ -470,14 +543,14 @@ template_decode(const struct xfrm_user_tmpl *ut, struct xfrm_template *t)
 
 int
 xfrm_nl_parse_policy(const void *msg, size_t len,
-                     struct xfrm_policy_spec *policy)
+                     struct xfrm_policy_spec *policy, int *offload_ifindex)
 {
-    struct xfrm_nl_attr attrs[N_ATTRS];
+    struct xfrm_nl_attr attrs[XFRM_NL_N_ATTRS];
     struct xfrm_userpolicy_info info;
     const struct xfrm_nl_attr *attr;
     uint32_t if_id;
 
-    switch (msg_type(msg, &len)) {
+    switch (xfrm_nl_msg_type(msg, &len)) {
     case 0:
         return EBADMSG;
     case XFRM_MSG_NEWPOLICY:
@@ -486,23 +559,27 @@ xfrm_nl_parse_policy(const void *msg, size_t len,
     default:
         return ENODATA;
     }
-    if (!msg_open(msg, len, &info, sizeof info, attrs)
-        || !if_id_decode(attrs, &if_id)) {
+    if (!xfrm_nl_msg_open(msg, len, &info, sizeof info, attrs)
+        || !xfrm_nl_if_id_decode(attrs, &if_id)) {
         return EBADMSG;
     }
 
     memset(policy, 0, sizeof *policy);
     attr = &attrs[XFRMA_POLICY_TYPE];
-    if (!if_id || !dir_from_kernel(info.dir, &policy->dir)
+    if (!if_id || !xfrm_nl_dir_decode(info.dir, &policy->dir)
         || (attr->data && attr->len && attr->data[0] != 0)) {
         /* Not for an XFRM interface, or of one socket, or of the kind that
          * MIPv6 has ("sub"). */
         return ENODATA;
     }
     policy->if_id = if_id;
-    if (!sel_decode(&info.sel, &policy->sel)) {
+    if (!xfrm_nl_sel_decode(&info.sel, &policy->sel)
+        || !xfrm_nl_mark_decode(attrs, &policy->mark)
+        || !offload_decode(&attrs[XFRMA_OFFLOAD_DEV], &policy->offload,
+                           offload_ifindex)) {
         return EBADMSG;
     }
+    policy->index = info.index;
     policy->priority = info.priority;
     policy->action = (info.action == XFRM_POLICY_ALLOW
                       ? XFRM_ACTION_PROTECT : XFRM_ACTION_DISCARD);
@@ -517,93 +594,11 @@ xfrm_nl_parse_policy(const void *msg, size_t len,
         }
         for (size_t i = 0; i < n; i++) {
             memcpy(&ut, attr->data + i * sizeof ut, sizeof ut);
-            if (!template_decode(&ut, &policy->templates[i])) {
+            if (!xfrm_nl_template_decode(&ut, &policy->templates[i])) {
                 return EBADMSG;
             }
         }
         policy->n_templates = n;
     }
     return 0;
-}
-
-int
-xfrm_nl_parse_xfrm_event(const void *msg, size_t len,
-                         struct xfrm_event *event)
-{
-    struct xfrm_nl_attr attrs[N_ATTRS];
-    union {
-        struct xfrm_usersa_info sa;
-        struct xfrm_usersa_id sa_id;
-        struct xfrm_user_expire expire;
-        struct xfrm_userpolicy_info policy;
-        struct xfrm_userpolicy_id policy_id;
-        struct xfrm_user_polexpire polexpire;
-        struct xfrm_usersa_flush flush;
-    } body;
-    bool any = false;
-    size_t size;
-
-    memset(event, 0, sizeof *event);
-    switch (msg_type(msg, &len)) {
-    case 0:
-        return EBADMSG;
-    case XFRM_MSG_NEWSA:
-    case XFRM_MSG_UPDSA:
-        event->type = XFRM_EVENT_SA;
-        size = sizeof body.sa;
-        break;
-    case XFRM_MSG_DELSA:
-        event->type = XFRM_EVENT_SA;
-        size = sizeof body.sa_id;
-        break;
-    case XFRM_MSG_FLUSHSA:
-        event->type = XFRM_EVENT_SA;
-        size = sizeof body.flush;
-        any = true;
-        break;
-    case XFRM_MSG_EXPIRE:
-        event->type = XFRM_EVENT_EXPIRE;
-        size = sizeof body.expire;
-        break;
-    case XFRM_MSG_NEWPOLICY:
-    case XFRM_MSG_UPDPOLICY:
-        event->type = XFRM_EVENT_POLICY;
-        size = sizeof body.policy;
-        break;
-    case XFRM_MSG_DELPOLICY:
-        event->type = XFRM_EVENT_POLICY;
-        size = sizeof body.policy_id;
-        break;
-    case XFRM_MSG_POLEXPIRE:
-        event->type = XFRM_EVENT_POLICY;
-        size = sizeof body.polexpire;
-        break;
-    case XFRM_MSG_FLUSHPOLICY:
-        event->type = XFRM_EVENT_POLICY;
-        size = 0;
-        any = true;
-        break;
-    default:
-        return ENODATA;
-    }
-
-    if (!msg_open(msg, len, &body, size, attrs)
-        || !if_id_decode(attrs, &event->if_id)) {
-        return EBADMSG;
-    }
-    if (event->type == XFRM_EVENT_EXPIRE) {
-        const struct xfrm_usersa_info *info = &body.expire.state;
-
-        if (!family_is_ip(info->family)) {
-            return EBADMSG;
-        }
-        event->hard = body.expire.hard;
-        event->dst = addr_decode(info->family, &info->id.daddr);
-        event->spi = ntohl(info->id.spi);
-        event->proto = info->id.proto;
-        if (!event->spi) {
-            return ENODATA;
-        }
-    }
-    return event->if_id || any ? 0 : ENODATA;
 }

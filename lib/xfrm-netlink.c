@@ -29,6 +29,15 @@ const uint8_t xfrm_nl_dirs[XFRM_N_DIRS] = {
     [XFRM_DIR_FWD] = XFRM_POLICY_FWD,
 };
 
+const struct xfrm_nl_flag xfrm_nl_flags[XFRM_NL_N_FLAGS] = {
+    { XFRM_SA_NOECN, XFRM_STATE_NOECN, 0 },
+    { XFRM_SA_DECAP_DSCP, XFRM_STATE_DECAP_DSCP, 0 },
+    { XFRM_SA_DONT_ENCAP_DSCP, 0, XFRM_SA_XFLAG_DONT_ENCAP_DSCP },
+    { XFRM_SA_NOPMTUDISC, XFRM_STATE_NOPMTUDISC, 0 },
+    { XFRM_SA_ICMP, XFRM_STATE_ICMP, 0 },
+    { XFRM_SA_OSEQ_MAY_WRAP, 0, NL_XFLAG_OSEQ_MAY_WRAP },
+};
+
 /* ## Addresses and selectors. ## */
 
 static xfrm_address_t
@@ -239,6 +248,37 @@ put_replay(struct nl_msg *msg, const struct xfrm_op *op, bool bitmap)
     }
 }
 
+/* Marks that look something up. */
+static int
+put_mark(struct nl_msg *msg, const struct xfrm_mark *mark)
+{
+    struct kernel_xfrm_mark km = { .v = mark->value, .m = mark->mask };
+
+    return mark->mask ? put(msg, XFRMA_MARK, &km, sizeof km) : 0;
+}
+
+static int
+put_u32(struct nl_msg *msg, int type, uint32_t value)
+{
+    return value ? put(msg, type, &value, sizeof value) : 0;
+}
+
+static int
+put_set_mark(struct nl_msg *msg, const struct xfrm_mark *mark)
+{
+    int error = 0;
+
+    if (mark->mask) {
+        /* Zero is a value, too. */
+        error = put(msg, XFRMA_SET_MARK, &mark->value, sizeof mark->value);
+        if (!error) {
+            error = put(msg, XFRMA_SET_MARK_MASK, &mark->mask,
+                        sizeof mark->mask);
+        }
+    }
+    return error;
+}
+
 static uint64_t
 limit_encode(uint64_t limit)
 {
@@ -253,6 +293,7 @@ encode_sa_add(struct nl_msg *msg, const struct xfrm_op *op,
     const struct xfrm_lifetime *lt = &sa->lifetime;
     bool bitmap = sa->esn || sa->replay_window > 32;
     struct xfrm_usersa_info info;
+    uint32_t extra_flags = 0;
     int error;
 
     if (!sa->algo) {
@@ -283,6 +324,14 @@ encode_sa_add(struct nl_msg *msg, const struct xfrm_op *op,
     if (sa->esn) {
         info.flags |= XFRM_STATE_ESN;
     }
+    for (size_t i = 0; i < XFRM_NL_N_FLAGS; i++) {
+        const struct xfrm_nl_flag *f = &xfrm_nl_flags[i];
+
+        if (sa->flags & f->flag) {
+            info.flags |= f->state_flag;
+            extra_flags |= f->extra_flag;
+        }
+    }
 
     error = msg_start(msg, XFRM_MSG_NEWSA, NLM_F_ACK | NLM_F_CREATE
                                            | NLM_F_EXCL, &info, sizeof info);
@@ -304,8 +353,17 @@ encode_sa_add(struct nl_msg *msg, const struct xfrm_op *op,
             error = EMSGSIZE;
         }
     }
-    if (!error && sa->if_id) {
-        error = put(msg, XFRMA_IF_ID, &sa->if_id, sizeof sa->if_id);
+    if (!error) {
+        error = put_mark(msg, &sa->mark);
+    }
+    if (!error) {
+        error = put_set_mark(msg, &sa->output_mark);
+    }
+    if (!error) {
+        error = put_u32(msg, XFRMA_SA_EXTRA_FLAGS, extra_flags);
+    }
+    if (!error) {
+        error = put_u32(msg, XFRMA_IF_ID, sa->if_id);
     }
     if (!error && sa->offload != XFRM_OFF_NO) {
         struct xfrm_user_offload offload;
@@ -320,22 +378,28 @@ encode_sa_add(struct nl_msg *msg, const struct xfrm_op *op,
     return error;
 }
 
+/* A request of 'type' that names one SA. */
 static int
-encode_sa_del(struct nl_msg *msg, const struct xfrm_sa_spec *sa)
+encode_sa_id(struct nl_msg *msg, int type, const struct xfrm_addr *dst,
+             uint32_t spi, uint8_t proto, const struct xfrm_mark *mark)
 {
     struct xfrm_usersa_id id;
+    int error;
 
     memset(&id, 0, sizeof id);
-    id.daddr = addr_encode(&sa->dst);
-    id.spi = htonl(sa->spi);
-    id.family = sa->dst.family;
-    id.proto = sa->proto;
-    return msg_start(msg, XFRM_MSG_DELSA, NLM_F_ACK, &id, sizeof id);
+    id.daddr = addr_encode(dst);
+    id.spi = htonl(spi);
+    id.family = dst->family;
+    id.proto = proto;
+    error = msg_start(msg, type, NLM_F_ACK, &id, sizeof id);
+    return error ? error : put_mark(msg, mark);
 }
 
 static int
-encode_policy_set(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
+encode_policy_set(struct nl_msg *msg, const struct xfrm_policy_spec *policy,
+                  int offload_ifindex)
 {
+    uint16_t family = policy->sel.src.addr.family;
     struct xfrm_userpolicy_info info;
     int error;
 
@@ -349,6 +413,7 @@ encode_policy_set(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
     info.lft.hard_byte_limit = XFRM_INF;
     info.lft.soft_packet_limit = XFRM_INF;
     info.lft.hard_packet_limit = XFRM_INF;
+    info.index = policy->index;
     info.priority = policy->priority;
     info.dir = xfrm_nl_dirs[policy->dir];
     info.action = (policy->action == XFRM_ACTION_PROTECT
@@ -374,9 +439,11 @@ encode_policy_set(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
             ut->id.spi = htonl(t->spi);
             ut->id.proto = t->proto;
             ut->saddr = addr_encode(&t->src);
-            ut->family = (t->dst.family ? t->dst.family
-                          : t->src.family ? t->src.family
-                          : policy->sel.src.addr.family);
+            /* Without addresses, that of the packets that it gets. */
+            family = (t->dst.family ? t->dst.family
+                      : t->src.family ? t->src.family : family);
+            ut->family = family;
+            ut->optional = t->optional;
             ut->reqid = t->reqid;
             ut->mode = xfrm_nl_modes[t->mode];
             ut->share = XFRM_SHARE_ANY;
@@ -385,14 +452,27 @@ encode_policy_set(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
             ut->calgos = UINT32_MAX;
         }
     }
-    if (!error && policy->if_id) {
-        error = put(msg, XFRMA_IF_ID, &policy->if_id, sizeof policy->if_id);
+    if (!error) {
+        error = put_mark(msg, &policy->mark);
+    }
+    if (!error) {
+        error = put_u32(msg, XFRMA_IF_ID, policy->if_id);
+    }
+    if (!error && policy->offload != XFRM_OFF_NO) {
+        struct xfrm_user_offload offload;
+
+        memset(&offload, 0, sizeof offload);
+        offload.ifindex = offload_ifindex;
+        offload.flags = NL_OFFLOAD_PACKET;
+        error = put(msg, XFRMA_OFFLOAD_DEV, &offload, sizeof offload);
     }
     return error;
 }
 
+/* A request of 'type' that names one policy. */
 static int
-encode_policy_del(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
+encode_policy_id(struct nl_msg *msg, int type,
+                 const struct xfrm_policy_spec *policy)
 {
     struct xfrm_userpolicy_id id;
     int error;
@@ -400,11 +480,11 @@ encode_policy_del(struct nl_msg *msg, const struct xfrm_policy_spec *policy)
     memset(&id, 0, sizeof id);
     id.sel = sel_encode(&policy->sel);
     id.dir = xfrm_nl_dirs[policy->dir];
-    error = msg_start(msg, XFRM_MSG_DELPOLICY, NLM_F_ACK, &id, sizeof id);
-    if (!error && policy->if_id) {
-        error = put(msg, XFRMA_IF_ID, &policy->if_id, sizeof policy->if_id);
+    error = msg_start(msg, type, NLM_F_ACK, &id, sizeof id);
+    if (!error) {
+        error = put_mark(msg, &policy->mark);
     }
-    return error;
+    return error ? error : put_u32(msg, XFRMA_IF_ID, policy->if_id);
 }
 
 int
@@ -415,13 +495,29 @@ xfrm_nl_encode_op(struct nl_msg *msg, const struct xfrm_op *op,
     case XFRM_OP_SA_ADD:
         return encode_sa_add(msg, op, offload_ifindex);
     case XFRM_OP_SA_DEL:
-        return encode_sa_del(msg, op->sa);
+        return encode_sa_id(msg, XFRM_MSG_DELSA, &op->sa->dst, op->sa->spi,
+                            op->sa->proto, &op->sa->mark);
     case XFRM_OP_POLICY_SET:
-        return encode_policy_set(msg, op->policy);
+        return encode_policy_set(msg, op->policy, offload_ifindex);
     case XFRM_OP_POLICY_DEL:
-        return encode_policy_del(msg, op->policy);
+        return encode_policy_id(msg, XFRM_MSG_DELPOLICY, op->policy);
     }
     return EINVAL;
+}
+
+int
+xfrm_nl_encode_get_sa(struct nl_msg *msg, const struct xfrm_addr *dst,
+                      uint32_t spi, uint8_t proto,
+                      const struct xfrm_mark *mark)
+{
+    return encode_sa_id(msg, XFRM_MSG_GETSA, dst, spi, proto, mark);
+}
+
+int
+xfrm_nl_encode_get_policy(struct nl_msg *msg,
+                          const struct xfrm_policy_spec *id)
+{
+    return encode_policy_id(msg, XFRM_MSG_GETPOLICY, id);
 }
 
 int

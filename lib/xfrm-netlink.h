@@ -7,8 +7,9 @@
  * Encoders fill a 'struct nl_msg' (libnl-3) of the caller, decoders read one
  * received message given as pointer and length.  No sockets, no name lookups,
  * no other I/O, so that all of it can be fuzzed.  NETLINK_XFRM is in
- * xfrm-netlink.c (encoders) and xfrm-netlink-parse.c (decoders), rtnetlink and
- * what all netlink messages have in common in xfrm-netlink-link.c.
+ * xfrm-netlink.c (encoders), xfrm-netlink-parse.c (decoders) and
+ * xfrm-netlink-event.c (notifications), rtnetlink and what all netlink
+ * messages have in common in xfrm-netlink-link.c.
  *
  * Above xfrm-spec and xfrm-diff's operations, below xfrm-backend-kernel.
  * Nothing that includes this file may include Open vSwitch's "netlink.h" or
@@ -81,21 +82,32 @@ int xfrm_nl_encode_op(struct nl_msg *, const struct xfrm_op *,
 int xfrm_nl_encode_dump_sas(struct nl_msg *);
 int xfrm_nl_encode_dump_policies(struct nl_msg *);
 
+/* One object, by its identity.  The answer is one message for
+ * xfrm_nl_parse_sa() or xfrm_nl_parse_policy(), or an error. */
+int xfrm_nl_encode_get_sa(struct nl_msg *, const struct xfrm_addr *dst,
+                          uint32_t spi, uint8_t proto,
+                          const struct xfrm_mark *);
+int xfrm_nl_encode_get_policy(struct nl_msg *,
+                              const struct xfrm_policy_spec *id);
+
 /* Decodes XFRM_MSG_NEWSA and XFRM_MSG_UPDSA.  '*sa' is to be destroyed with
  * xfrm_sa_spec_destroy(&sa->spec) after success only.
  *
  * Kernels before 6.10 don't tell the direction of an SA: then 'spec.dir' is
  * XFRM_DIR_OUT, whatever it is.  Index of the offload device (0: none) goes to
- * '*offload_ifindex'; 'spec.offload_dev' is left empty.  SAs in states or with
- * algorithms or modes that a spec does not know have a NULL 'spec.algo'. */
+ * '*offload_ifindex'; 'spec.offload_dev' is left empty.  SAs with algorithms,
+ * modes or flags that a spec does not know have a NULL 'spec.algo'.  ENODATA
+ * includes what the kernel makes by itself: acquire states, and the IP-in-IP
+ * states beside IPComp in tunnel mode. */
 int xfrm_nl_parse_sa(const void *msg, size_t len, bool keys,
                      struct xfrm_sa_state *sa, int *offload_ifindex);
 
 /* Decodes XFRM_MSG_NEWPOLICY and XFRM_MSG_UPDPOLICY.  A template that says
- * something that a spec can't express (optional use, particular algorithms,
- * an unknown mode) has a 'proto' of 0, so that it equals no wanted one. */
+ * something that a spec can't express (particular algorithms, an unknown mode)
+ * has a 'proto' of 0, so that it equals no wanted one.  Offload as in
+ * xfrm_nl_parse_sa(). */
 int xfrm_nl_parse_policy(const void *msg, size_t len,
-                         struct xfrm_policy_spec *);
+                         struct xfrm_policy_spec *, int *offload_ifindex);
 
 /* Decodes a notification of NETLINK_XFRM. */
 int xfrm_nl_parse_xfrm_event(const void *msg, size_t len,

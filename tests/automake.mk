@@ -15,6 +15,7 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-diff.c \
 	tests/test-xfrm-netlink.c \
 	tests/test-xfrm-backend.c \
+	tests/test-xfrm-batch.c \
 	tests/test-xfrm-nonce.c \
 	tests/test-xfrm-engine.c
 tests_test_xfrm_LDADD = \

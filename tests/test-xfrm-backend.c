@@ -626,6 +626,35 @@ run_counters(struct ovs_cmdl_context *ctx OVS_UNUSED)
 }
 
 static void
+put_event_sa(const struct xfrm_event *event, struct ds *ds)
+{
+    if (!event->identified) {
+        ds_put_cstr(ds, " any");
+        return;
+    }
+    ds_put_format(ds, " %s spi=0x%"PRIx32" dst=",
+                  xfrm_proto_name(event->proto), event->spi);
+    xfrm_addr_format(&event->dst, ds);
+    ds_put_cstr(ds, " mark=");
+    xfrm_mark_format(&event->mark, ds);
+    ds_put_cstr(ds, event->gone ? " gone" : "");
+}
+
+static void
+put_event_policy(const struct xfrm_event *event, struct ds *ds)
+{
+    if (!event->identified) {
+        ds_put_cstr(ds, " any");
+        return;
+    }
+    ds_put_format(ds, " %s ", xfrm_dir_name(event->dir));
+    xfrm_sel_format(&event->sel, ds);
+    ds_put_cstr(ds, " mark=");
+    xfrm_mark_format(&event->mark, ds);
+    ds_put_cstr(ds, event->gone ? " gone" : "");
+}
+
+static void
 print_event(const struct xfrm_event *event)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
@@ -633,16 +662,30 @@ print_event(const struct xfrm_event *event)
     switch (event->type) {
     case XFRM_EVENT_SA:
         ds_put_format(&ds, "sa if_id=%"PRIu32, event->if_id);
+        put_event_sa(event, &ds);
         break;
     case XFRM_EVENT_POLICY:
         ds_put_format(&ds, "policy if_id=%"PRIu32, event->if_id);
+        put_event_policy(event, &ds);
         break;
     case XFRM_EVENT_EXPIRE:
-        ds_put_format(&ds, "expire if_id=%"PRIu32" %s spi=0x%"PRIx32
-                      " proto=%"PRIu8" dst=", event->if_id,
-                      event->hard ? "hard" : "soft", event->spi,
-                      event->proto);
-        xfrm_addr_format(&event->dst, &ds);
+        ds_put_format(&ds, "expire if_id=%"PRIu32" %s", event->if_id,
+                      event->hard ? "hard" : "soft");
+        put_event_sa(event, &ds);
+        break;
+    case XFRM_EVENT_ACQUIRE:
+        ds_put_format(&ds, "acquire if_id=%"PRIu32, event->if_id);
+        put_event_sa(event, &ds);
+        put_event_policy(event, &ds);
+        ds_put_format(&ds, " reqid=%"PRIu32" mode=%s", event->template.reqid,
+                      xfrm_mode_name(event->template.mode));
+        break;
+    case XFRM_EVENT_MAPPING:
+        ds_put_cstr(&ds, "mapping");
+        put_event_sa(event, &ds);
+        ds_put_cstr(&ds, " now ");
+        xfrm_addr_format(&event->new_src, &ds);
+        ds_put_format(&ds, ":%"PRIu16, event->new_sport);
         break;
     case XFRM_EVENT_LINK:
         ds_put_format(&ds, "link %s", event->name);

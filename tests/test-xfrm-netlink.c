@@ -89,6 +89,13 @@ sample_sa(unsigned int i, struct xfrm_sa_spec *sa)
         key[j] = i + j;
     }
     xfrm_secret_init(&sa->key, key, xfrm_algo_key_len(algo));
+    if (i / 19 & 1) {
+        sa->mark.value = i & 0xff;
+        sa->mark.mask = i & 2 ? 0xff : UINT32_MAX;
+        sa->output_mark.value = i & 1;
+        sa->output_mark.mask = i & 4 ? 1 : UINT32_MAX;
+    }
+    sa->flags = i / 23 & XFRM_SA_ALL_FLAGS;
     sa->replay_window = windows[i / 3 % ARRAY_SIZE(windows)];
     sa->esn = i / 5 & 1;
     if (sa->esn && !sa->replay_window) {
@@ -119,11 +126,19 @@ sample_sa(unsigned int i, struct xfrm_sa_spec *sa)
 static void
 sample_policy(unsigned int i, struct xfrm_policy_spec *policy)
 {
+    static const uint8_t protos[] = { IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP };
+
     memset(policy, 0, sizeof *policy);
     policy->if_id = i + 1;
     policy->dir = i % XFRM_N_DIRS;
     policy->sel = (i & 1 ? selector("10.1.0.0/16", "0.0.0.0/0")
                    : selector("fd00:1::/33", "fd00::1/128"));
+    if (i / 5 & 1) {
+        policy->mark.value = i & 0xf0;
+        policy->mark.mask = 0xf0;
+    }
+    policy->index = i * 8;
+    policy->offload = i / 7 & 1 ? XFRM_OFF_PACKET : XFRM_OFF_NO;
     policy->priority = i * 1000;
     policy->action = i / 3 & 1 ? XFRM_ACTION_DISCARD : XFRM_ACTION_PROTECT;
     if (policy->action == XFRM_ACTION_PROTECT) {
@@ -139,7 +154,8 @@ sample_policy(unsigned int i, struct xfrm_policy_spec *policy)
         }
         t->reqid = i;
         t->spi = j;
-        t->proto = IPPROTO_ESP;
+        t->proto = protos[(i + j) / 2 % ARRAY_SIZE(protos)];
+        t->optional = (i + j) / 3 & 1;
     }
 }
 
@@ -161,10 +177,36 @@ sa_same(const struct xfrm_sa_spec *a, const struct xfrm_sa_spec *b)
             && a->encap.dport == b->encap.dport
             && !memcmp(&a->lifetime, &b->lifetime, sizeof a->lifetime)
             && !memcmp(&a->sel, &b->sel, sizeof a->sel)
+            && !memcmp(&a->mark, &b->mark, sizeof a->mark)
+            && !memcmp(&a->output_mark, &b->output_mark,
+                       sizeof a->output_mark)
+            && a->flags == b->flags
             && a->offload == b->offload);
 }
 
 /* ## Round trips. ## */
+
+static void
+check_sa_event(const struct xfrm_sa_spec *sa, const struct xfrm_event *event,
+               bool gone)
+{
+    assert(event->type == XFRM_EVENT_SA && event->identified);
+    assert(event->gone == gone);
+    assert(event->spi == sa->spi && event->proto == sa->proto);
+    assert(xfrm_addr_equals(&event->dst, &sa->dst));
+    assert(xfrm_mark_equals(&event->mark, &sa->mark));
+}
+
+static void
+check_policy_event(const struct xfrm_policy_spec *policy,
+                   const struct xfrm_event *event, bool gone)
+{
+    assert(event->type == XFRM_EVENT_POLICY && event->identified);
+    assert(event->gone == gone);
+    assert(event->if_id == policy->if_id && event->dir == policy->dir);
+    assert(xfrm_sel_equals(&event->sel, &policy->sel));
+    assert(xfrm_mark_equals(&event->mark, &policy->mark));
+}
 
 static void
 run_round_trip(struct ovs_cmdl_context *ctx OVS_UNUSED)
@@ -205,25 +247,51 @@ run_round_trip(struct ovs_cmdl_context *ctx OVS_UNUSED)
         xfrm_sa_spec_destroy(&state.spec);
 
         assert(!xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event));
-        assert(event.type == XFRM_EVENT_SA && event.if_id == sa.if_id);
+        check_sa_event(&sa, &event, false);
+        assert(event.if_id == sa.if_id);
+        assert(xfrm_addr_equals(&event.src, &sa.src));
+
+        /* The kernel tells the if_id of what was deleted. */
+        op.type = XFRM_OP_SA_DEL;
+        assert(!xfrm_nl_encode_op(msg, &op, 0));
+        assert(xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event)
+               == ENODATA);
+        assert(!nla_put_u32(msg, XFRMA_IF_ID, sa.if_id));
+        assert(!xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event));
+        check_sa_event(&sa, &event, true);
+
+        /* A request for one SA has the same form as its deletion. */
+        assert(!xfrm_nl_encode_get_sa(msg, &sa.dst, sa.spi, sa.proto,
+                                      &sa.mark));
+        assert(nlh->nlmsg_type == XFRM_MSG_GETSA);
+        nlh->nlmsg_type = XFRM_MSG_DELSA;
+        assert(!nla_put_u32(msg, XFRMA_IF_ID, sa.if_id));
+        assert(!xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event));
+        check_sa_event(&sa, &event, true);
         xfrm_sa_spec_destroy(&sa);
 
         sample_policy(i, &policy);
         op.type = XFRM_OP_POLICY_SET;
         op.policy = &policy;
-        assert(!xfrm_nl_encode_op(msg, &op, 0));
+        assert(!xfrm_nl_encode_op(msg, &op, 77));
         largest = MAX(largest, nlh->nlmsg_len);
-        assert(!xfrm_nl_parse_policy(nlh, nlh->nlmsg_len, &policy2));
+        assert(!xfrm_nl_parse_policy(nlh, nlh->nlmsg_len, &policy2,
+                                     &ifindex));
         assert(!memcmp(&policy, &policy2, sizeof policy));
+        assert(ifindex == (policy.offload == XFRM_OFF_NO ? 0 : 77));
         assert(!xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event));
-        assert(event.type == XFRM_EVENT_POLICY
-               && event.if_id == policy.if_id);
+        check_policy_event(&policy, &event, false);
 
         op.type = XFRM_OP_POLICY_DEL;
         assert(!xfrm_nl_encode_op(msg, &op, 0));
         assert(!xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event));
-        assert(event.type == XFRM_EVENT_POLICY
-               && event.if_id == policy.if_id);
+        check_policy_event(&policy, &event, true);
+
+        assert(!xfrm_nl_encode_get_policy(msg, &policy));
+        assert(nlh->nlmsg_type == XFRM_MSG_GETPOLICY);
+        nlh->nlmsg_type = XFRM_MSG_DELPOLICY;
+        assert(!xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event));
+        check_policy_event(&policy, &event, true);
         xfrm_nl_msg_destroy(msg);
     }
     assert(largest <= XFRM_NL_MSG_SIZE / 2);
@@ -299,6 +367,7 @@ run_foreign(struct ovs_cmdl_context *ctx OVS_UNUSED)
     struct xfrm_user_tmpl *tmpl;
     struct xfrm_policy_spec policy;
     struct xfrm_sa_state state;
+    struct xfrm_event event;
     struct xfrm_sa_spec sa;
     struct nlattr *nla;
     struct xfrm_op op;
@@ -320,6 +389,24 @@ run_foreign(struct ovs_cmdl_context *ctx OVS_UNUSED)
 
     /* AH, unknown mode, acquire. */
     assert(!xfrm_nl_encode_op(msg, &op, 0));
+
+    /* What the kernel puts beside IPComp in tunnel mode. */
+    info->id.proto = IPPROTO_IPIP;
+    assert(xfrm_nl_parse_sa(nlh, nlh->nlmsg_len, true, &state, &ifindex)
+           == ENODATA);
+    assert(xfrm_nl_parse_xfrm_event(nlh, nlh->nlmsg_len, &event) == ENODATA);
+
+    /* Flags that a spec has no name for. */
+    info->id.proto = IPPROTO_ESP;
+    info->flags |= XFRM_STATE_WILDRECV;
+    assert(!xfrm_nl_parse_sa(nlh, nlh->nlmsg_len, false, &state, &ifindex));
+    assert(!state.spec.algo);
+    assert(!xfrm_nl_encode_op(msg, &op, 0));
+    assert(!nla_put_u32(msg, XFRMA_SA_EXTRA_FLAGS, 0x80));
+    assert(!xfrm_nl_parse_sa(nlh, nlh->nlmsg_len, false, &state, &ifindex));
+    assert(!state.spec.algo);
+    assert(!xfrm_nl_encode_op(msg, &op, 0));
+
     info->id.proto = IPPROTO_AH;
     assert(!xfrm_nl_parse_sa(nlh, nlh->nlmsg_len, true, &state, &ifindex));
     assert(!state.spec.algo && state.spec.proto == IPPROTO_AH);
@@ -347,7 +434,7 @@ run_foreign(struct ovs_cmdl_context *ctx OVS_UNUSED)
            == ENODATA);
     xfrm_sa_spec_destroy(&sa);
 
-    /* A template that lets packets through in the clear. */
+    /* A template that asks for particular algorithms. */
     sample_policy(0, &policy);
     op.type = XFRM_OP_POLICY_SET;
     op.policy = &policy;
@@ -356,13 +443,233 @@ run_foreign(struct ovs_cmdl_context *ctx OVS_UNUSED)
     nla = nlmsg_find_attr(nlh, sizeof *pinfo, XFRMA_TMPL);
     assert(nla);
     tmpl = nla_data(nla);
-    tmpl->optional = 1;
-    assert(!xfrm_nl_parse_policy(nlh, nlh->nlmsg_len, &policy));
+    tmpl->ealgos = 1;
+    assert(!xfrm_nl_parse_policy(nlh, nlh->nlmsg_len, &policy, &ifindex));
     assert(policy.n_templates == 1 && !policy.templates[0].proto);
 
     /* A policy of a socket. */
     pinfo->dir = 3;
-    assert(xfrm_nl_parse_policy(nlh, nlh->nlmsg_len, &policy) == ENODATA);
+    assert(xfrm_nl_parse_policy(nlh, nlh->nlmsg_len, &policy, &ifindex)
+           == ENODATA);
+
+    xfrm_nl_msg_destroy(msg);
+    printf("ok\n");
+}
+
+/* ## Notifications. ## */
+
+static void
+msg_begin(struct nl_msg *msg, int type, const void *body, size_t len)
+{
+    nlmsg_hdr(msg)->nlmsg_len = NLMSG_HDRLEN;
+    assert(nlmsg_put(msg, 0, 0, type, 0, 0));
+    assert(!nlmsg_append(msg, (void *) body, len, NLMSG_ALIGNTO));
+}
+
+/* An SA is wanted for an IPv4 packet, which goes through IPComp in an IPv6
+ * tunnel and ESP in transport mode; it is ESP that has none. */
+static void
+make_acquire(struct nl_msg *msg)
+{
+    struct xfrm_user_acquire acquire;
+    struct xfrm_user_tmpl tmpls[2];
+    struct xfrm_addr src = addr("2001:db8::1");
+    struct xfrm_addr dst = addr("2001:db8::2");
+    struct kernel_xfrm_mark mark = { 0x10, 0xff };
+
+    memset(tmpls, 0, sizeof tmpls);
+    for (size_t i = 0; i < 2; i++) {
+        tmpls[i].family = AF_INET6;
+        tmpls[i].reqid = 7 + i;
+        tmpls[i].aalgos = tmpls[i].ealgos = tmpls[i].calgos = UINT32_MAX;
+    }
+    tmpls[0].id.proto = IPPROTO_COMP;
+    tmpls[0].mode = XFRM_MODE_TUNNEL;
+    memcpy(&tmpls[0].saddr, &src.ip6, sizeof src.ip6);
+    memcpy(&tmpls[0].id.daddr, &dst.ip6, sizeof dst.ip6);
+    tmpls[1].id.proto = IPPROTO_ESP;
+    tmpls[1].mode = XFRM_MODE_TRANSPORT;
+
+    memset(&acquire, 0, sizeof acquire);
+    acquire.id.proto = IPPROTO_ESP;
+    memcpy(&acquire.id.daddr, &dst.ip6, sizeof dst.ip6);
+    memcpy(&acquire.saddr, &src.ip6, sizeof src.ip6);
+    acquire.sel.family = AF_INET;
+    acquire.sel.saddr.a4 = htonl(0x0a000001);
+    acquire.sel.daddr.a4 = htonl(0x0a010001);
+    acquire.sel.prefixlen_s = acquire.sel.prefixlen_d = 32;
+    acquire.sel.proto = IPPROTO_UDP;
+    acquire.sel.dport = htons(53);
+    acquire.sel.dport_mask = OVS_BE16_MAX;
+    acquire.policy.dir = XFRM_POLICY_OUT;
+    acquire.policy.sel.family = AF_INET;
+    acquire.seq = 99;
+
+    msg_begin(msg, XFRM_MSG_ACQUIRE, &acquire, sizeof acquire);
+    assert(!nla_put(msg, XFRMA_TMPL, sizeof tmpls, tmpls));
+    assert(!nla_put(msg, XFRMA_MARK, sizeof mark, &mark));
+    assert(!nla_put_u32(msg, XFRMA_IF_ID, 42));
+}
+
+static void
+make_expire(struct nl_msg *msg, bool hard)
+{
+    struct xfrm_addr src = addr("2001:db8::1");
+    struct xfrm_addr dst = addr("2001:db8::2");
+    struct xfrm_user_expire expire;
+
+    memset(&expire, 0, sizeof expire);
+    expire.state.family = AF_INET6;
+    expire.state.id.spi = htonl(5);
+    expire.state.id.proto = IPPROTO_AH;
+    memcpy(&expire.state.id.daddr, &dst.ip6, sizeof dst.ip6);
+    memcpy(&expire.state.saddr, &src.ip6, sizeof src.ip6);
+    expire.hard = hard;
+    msg_begin(msg, XFRM_MSG_EXPIRE, &expire, sizeof expire);
+    assert(!nla_put_u32(msg, XFRMA_IF_ID, 9));
+}
+
+static void
+make_mapping(struct nl_msg *msg)
+{
+    struct xfrm_user_mapping mapping;
+
+    memset(&mapping, 0, sizeof mapping);
+    mapping.id.family = AF_INET;
+    mapping.id.daddr.a4 = htonl(0xc0000201);
+    mapping.id.spi = htonl(0x1001);
+    mapping.id.proto = IPPROTO_ESP;
+    mapping.old_saddr.a4 = htonl(0xc0000202);
+    mapping.new_saddr.a4 = htonl(0xc0000203);
+    mapping.old_sport = htons(4500);
+    mapping.new_sport = htons(1025);
+    msg_begin(msg, XFRM_MSG_MAPPING, &mapping, sizeof mapping);
+}
+
+static void
+make_policy_expire(struct nl_msg *msg, bool hard)
+{
+    struct xfrm_user_polexpire expire;
+
+    memset(&expire, 0, sizeof expire);
+    expire.pol.sel.family = AF_INET;
+    expire.pol.dir = XFRM_POLICY_FWD;
+    expire.hard = hard;
+    msg_begin(msg, XFRM_MSG_POLEXPIRE, &expire, sizeof expire);
+    assert(!nla_put_u32(msg, XFRMA_IF_ID, 9));
+}
+
+/* As the kernel tells it after a deletion by index: the body has no
+ * selector. */
+static void
+make_policy_del_by_index(struct nl_msg *msg)
+{
+    struct xfrm_userpolicy_info info;
+    struct xfrm_userpolicy_id id;
+
+    memset(&id, 0, sizeof id);
+    id.dir = XFRM_POLICY_IN;
+    id.index = 80;
+    memset(&info, 0, sizeof info);
+    info.sel.family = AF_INET;
+    info.sel.saddr.a4 = htonl(0x0a000000);
+    info.sel.prefixlen_s = 8;
+    info.dir = XFRM_POLICY_IN;
+    info.index = 80;
+    msg_begin(msg, XFRM_MSG_DELPOLICY, &id, sizeof id);
+    assert(!nla_put(msg, XFRMA_POLICY, sizeof info, &info));
+    assert(!nla_put_u32(msg, XFRMA_IF_ID, 9));
+}
+
+static void
+make_flush(struct nl_msg *msg, bool sas)
+{
+    struct xfrm_usersa_flush flush = { .proto = 0 };
+
+    if (sas) {
+        msg_begin(msg, XFRM_MSG_FLUSHSA, &flush, sizeof flush);
+    } else {
+        nlmsg_hdr(msg)->nlmsg_len = NLMSG_HDRLEN;
+        assert(nlmsg_put(msg, 0, 0, XFRM_MSG_FLUSHPOLICY, 0, 0));
+    }
+}
+
+static void
+parse_event(struct nl_msg *msg, struct xfrm_event *event)
+{
+    assert(!xfrm_nl_parse_xfrm_event(nlmsg_hdr(msg),
+                                     nlmsg_hdr(msg)->nlmsg_len, event));
+}
+
+static void
+run_events(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    struct xfrm_addr addr1 = addr("2001:db8::1");
+    struct xfrm_addr addr2 = addr("2001:db8::2");
+    struct nl_msg *msg = xfrm_nl_msg_new();
+    struct nlmsghdr *nlh = nlmsg_hdr(msg);
+    struct xfrm_user_acquire *acquire;
+    struct xfrm_event event;
+    struct xfrm_sel sel;
+
+    make_acquire(msg);
+    parse_event(msg, &event);
+    assert(event.type == XFRM_EVENT_ACQUIRE && event.if_id == 42);
+    assert(event.dir == XFRM_DIR_OUT && event.seq == 99);
+    assert(xfrm_addr_equals(&event.src, &addr1));
+    assert(xfrm_addr_equals(&event.dst, &addr2));
+    assert(!event.spi && event.proto == IPPROTO_ESP);
+    assert(event.mark.value == 0x10 && event.mark.mask == 0xff);
+    sel = selector("10.0.0.1/32", "10.1.0.1/32");
+    sel.sport = sel.sport_mask = 0;
+    sel.dport_mask = OVS_BE16_MAX;
+    assert(xfrm_sel_equals(&event.sel, &sel));
+    assert(event.template.mode == XFRM_SPEC_TRANSPORT);
+    assert(event.template.reqid == 8 && event.template.proto == IPPROTO_ESP);
+
+    /* Now it is IPComp that has none; then none is the right template. */
+    acquire = nlmsg_data(nlh);
+    acquire->id.proto = IPPROTO_COMP;
+    parse_event(msg, &event);
+    assert(event.template.mode == XFRM_SPEC_TUNNEL);
+    assert(event.template.reqid == 7
+           && xfrm_addr_equals(&event.template.dst, &addr2));
+    acquire->id.proto = IPPROTO_AH;
+    parse_event(msg, &event);
+    assert(!event.template.proto && event.proto == IPPROTO_AH);
+
+    for (int hard = 0; hard < 2; hard++) {
+        make_expire(msg, hard);
+        parse_event(msg, &event);
+        assert(event.type == XFRM_EVENT_EXPIRE && event.hard == hard);
+        assert(event.identified && event.if_id == 9);
+        assert(event.spi == 5 && event.proto == IPPROTO_AH);
+        assert(xfrm_addr_equals(&event.src, &addr1));
+        assert(xfrm_addr_equals(&event.dst, &addr2));
+
+        make_policy_expire(msg, hard);
+        parse_event(msg, &event);
+        assert(event.type == XFRM_EVENT_POLICY && event.gone == hard);
+        assert(event.identified && event.dir == XFRM_DIR_FWD);
+
+        make_flush(msg, hard);
+        parse_event(msg, &event);
+        assert(event.type == (hard ? XFRM_EVENT_SA : XFRM_EVENT_POLICY));
+        assert(event.gone && !event.identified && !event.if_id);
+    }
+
+    make_policy_del_by_index(msg);
+    parse_event(msg, &event);
+    assert(event.type == XFRM_EVENT_POLICY && event.gone);
+    assert(event.identified && event.dir == XFRM_DIR_IN);
+    assert(event.sel.src.plen == 8 && event.sel.src.addr.family == AF_INET);
+
+    make_mapping(msg);
+    parse_event(msg, &event);
+    assert(event.type == XFRM_EVENT_MAPPING && event.identified);
+    assert(event.spi == 0x1001 && event.new_sport == 1025);
+    assert(event.src.ip4 == htonl(0xc0000202));
+    assert(event.new_src.ip4 == htonl(0xc0000203));
 
     xfrm_nl_msg_destroy(msg);
     printf("ok\n");
@@ -539,7 +846,7 @@ decode_everything(const void *msg, size_t len)
                || state.spec.key.len == xfrm_algo_key_len(state.spec.algo));
         xfrm_sa_spec_destroy(&state.spec);
     }
-    xfrm_nl_parse_policy(msg, len, &policy);
+    xfrm_nl_parse_policy(msg, len, &policy, &ifindex);
     xfrm_nl_parse_xfrm_event(msg, len, &event);
     xfrm_nl_parse_link(msg, len, &link, &ifindex);
     xfrm_nl_parse_rule(msg, len, &rule);
@@ -580,17 +887,7 @@ make_sample(unsigned int i, struct nl_msg *msg)
         sample_policy(i, &policy);
         assert(!xfrm_nl_encode_op(msg, &op, 0));
     } else if (i == 80) {
-        struct xfrm_user_expire expire;
-        struct nlmsghdr *nlh = nlmsg_hdr(msg);
-
-        memset(&expire, 0, sizeof expire);
-        expire.state.family = AF_INET6;
-        expire.state.id.spi = htonl(5);
-        expire.hard = 1;
-        nlh->nlmsg_len = NLMSG_HDRLEN;
-        assert(nlmsg_put(msg, 0, 0, XFRM_MSG_EXPIRE, 0, 0));
-        assert(!nlmsg_append(msg, &expire, sizeof expire, NLMSG_ALIGNTO));
-        assert(!nla_put_u32(msg, XFRMA_IF_ID, 9));
+        make_expire(msg, true);
     } else if (i == 81) {
         make_link(msg);
     } else if (i == 82) {
@@ -601,6 +898,18 @@ make_sample(unsigned int i, struct nl_msg *msg)
         make_error(msg, EPERM, false, "some text");
     } else if (i == 85) {
         make_error(msg, EPERM, true, "some text");
+    } else if (i == 86) {
+        make_acquire(msg);
+    } else if (i == 87) {
+        make_mapping(msg);
+    } else if (i == 88) {
+        make_policy_expire(msg, false);
+    } else if (i == 89) {
+        make_policy_del_by_index(msg);
+    } else if (i == 90) {
+        make_flush(msg, true);
+    } else if (i == 91) {
+        make_flush(msg, false);
     } else {
         return false;
     }
@@ -691,6 +1000,7 @@ const struct ovs_cmdl_command test_xfrm_netlink_commands[] = {
     { "netlink-round-trip", NULL, 0, 0, run_round_trip, OVS_RO },
     { "netlink-counters", NULL, 0, 0, run_counters, OVS_RO },
     { "netlink-foreign", NULL, 0, 0, run_foreign, OVS_RO },
+    { "netlink-events", NULL, 0, 0, run_events, OVS_RO },
     { "netlink-rtnl", NULL, 0, 0, run_rtnl, OVS_RO },
     { "netlink-answers", NULL, 0, 0, run_answers, OVS_RO },
     { "netlink-truncate", NULL, 0, 0, run_truncate, OVS_RO },

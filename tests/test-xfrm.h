@@ -23,6 +23,7 @@
     TEST_XFRM_MODULE(diff)                      \
     TEST_XFRM_MODULE(netlink)                   \
     TEST_XFRM_MODULE(backend)                   \
+    TEST_XFRM_MODULE(batch)                     \
     TEST_XFRM_MODULE(nonce)                     \
     TEST_XFRM_MODULE(engine)
 
