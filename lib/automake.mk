@@ -51,6 +51,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-dummy-unixctl.c \
 	lib/xfrm-nonce.c \
 	lib/xfrm-nonce.h \
+	lib/xfrm-nonce-private.h \
+	lib/xfrm-nonce-read.c \
 	lib/xfrm-encap.c \
 	lib/xfrm-encap.h \
 	lib/xfrm-memo.c \
@@ -66,7 +68,9 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-observe.c \
 	lib/xfrm-outcome.c \
 	lib/xfrm-prune.c \
+	lib/xfrm-apply.c \
 	lib/xfrm-reconcile.c \
+	lib/xfrm-run.h \
 	lib/xfrm-engine.c \
 	lib/xfrm-engine-private.h \
 	lib/xfrm-engine-rows.c \

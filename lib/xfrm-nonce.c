@@ -44,7 +44,7 @@
 
 #include <config.h>
 
-#include "xfrm-nonce.h"
+#include "xfrm-nonce-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,38 +65,6 @@
 
 VLOG_DEFINE_THIS_MODULE(xfrm_nonce);
 
-#define NONCE_MAGIC "ovs-xfrm-nonce "
-#define NONCE_MAGIC_LEN (sizeof NONCE_MAGIC - 1)
-#define NONCE_CRC_LEN 9                 /* Eight digits and a line feed. */
-#define NONCE_HEADER_LEN (NONCE_MAGIC_LEN + 2 + 17 + NONCE_CRC_LEN)
-#define NONCE_FP_DIGITS (2 * XFRM_FINGERPRINT_LEN)
-#define NONCE_RECORD_LEN (2 + NONCE_FP_DIGITS + 1 + 17 + NONCE_CRC_LEN)
-
-#define NONCE_USED_UP UINT64_MAX
-#define NONCE_MAX_FILE (INT64_C(1) << 30)   /* Bytes: 15 million keys. */
-#define NONCE_COMPACT_MIN 1024              /* Lines. */
-
-struct nonce_key {
-    struct hmap_node node;              /* In 'keys' of the store. */
-    struct xfrm_fingerprint fp;
-    uint64_t mark;
-    bool doubtful;
-    uint64_t last;                      /* While loading: index of its last
-                                         * line. */
-};
-
-struct xfrm_nonce_store {
-    char *path;
-    char *damaged_path;
-    char *tmp_path;
-    int lock_fd;
-    int fd;                             /* The log, or -1. */
-    uint64_t n_lines;                   /* In the log, without the header. */
-    uint64_t compact_at;                /* Lines. */
-    bool rewrite;                       /* The log is in an unknown state. */
-    struct hmap keys;                   /* "struct nonce_key"s. */
-};
-
 static void
 put_crc(char *line, size_t len)
 {
@@ -105,17 +73,6 @@ put_crc(char *line, size_t len)
     snprintf(crc, sizeof crc, "%08"PRIx32"\n",
              ntohl(crc32c((const uint8_t *) line, len - NONCE_CRC_LEN)));
     memcpy(line + len - NONCE_CRC_LEN, crc, NONCE_CRC_LEN);
-}
-
-static bool
-crc_is_good(const char *line, size_t len)
-{
-    bool ok;
-    uintmax_t crc = hexits_value(line + len - NONCE_CRC_LEN, 8, &ok);
-
-    return (ok && line[len - 1] == '\n'
-            && crc == ntohl(crc32c((const uint8_t *) line,
-                                   len - NONCE_CRC_LEN)));
 }
 
 static void
@@ -142,30 +99,8 @@ format_record(const struct nonce_key *key, char line[NONCE_RECORD_LEN + 1])
     put_crc(line, NONCE_RECORD_LEN);
 }
 
-static bool
-parse_record(const char *line, struct xfrm_fingerprint *fp, uint64_t *mark,
-             bool *doubtful)
-{
-    const char *p = line + 2;
-    bool ok;
-
-    if ((line[0] != 'm' && line[0] != 'd')
-        || !crc_is_good(line, NONCE_RECORD_LEN)) {
-        return false;
-    }
-    for (size_t i = 0; i < XFRM_FINGERPRINT_LEN; i++, p += 2) {
-        fp->bytes[i] = hexits_value(p, 2, &ok);
-        if (!ok) {
-            return false;
-        }
-    }
-    *mark = hexits_value(p + 1, 16, &ok);
-    *doubtful = line[0] == 'd';
-    return ok;
-}
-
-static struct nonce_key *
-find_key(const struct xfrm_nonce_store *store,
+struct nonce_key *
+xfrm_nonce_find_key(const struct xfrm_nonce_store *store,
          const struct xfrm_fingerprint *fp)
 {
     struct nonce_key *key;
@@ -179,8 +114,9 @@ find_key(const struct xfrm_nonce_store *store,
     return NULL;
 }
 
-static struct nonce_key *
-add_key(struct xfrm_nonce_store *store, const struct xfrm_fingerprint *fp)
+struct nonce_key *
+xfrm_nonce_add_key(struct xfrm_nonce_store *store,
+                   const struct xfrm_fingerprint *fp)
 {
     struct nonce_key *key = xzalloc(sizeof *key);
 
@@ -261,8 +197,8 @@ write_tmp(struct xfrm_nonce_store *store, int *fdp)
 /* Replaces the log by one with what is in memory.  With 'damaged' the old one
  * is kept: it goes aside first, so that in each moment there is either the
  * damaged log or the sign that there was one. */
-static int
-write_anew(struct xfrm_nonce_store *store, bool damaged)
+int
+xfrm_nonce_write_anew(struct xfrm_nonce_store *store, bool damaged)
 {
     int fd = -1;
     int error;
@@ -339,7 +275,7 @@ append(struct xfrm_nonce_store *store, const struct nonce_key *key)
     }
 
     if (store->n_lines >= store->compact_at) {
-        error = write_anew(store, false);
+        error = xfrm_nonce_write_anew(store, false);
         if (error) {
             static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
@@ -351,246 +287,104 @@ append(struct xfrm_nonce_store *store, const struct nonce_key *key)
     return 0;
 }
 
-/* Records 'mark' for 'fp', in memory and on disk or not at all. */
+/* One change of a key in memory that may have to be taken back. */
+struct nonce_undo {
+    struct nonce_key *key;
+    bool is_new;
+    uint64_t mark;
+    bool doubtful;
+};
+
+static void
+undo(struct xfrm_nonce_store *store, const struct nonce_undo *u)
+{
+    if (u->is_new) {
+        hmap_remove(&store->keys, &u->key->node);
+        free(u->key);
+    } else {
+        u->key->mark = u->mark;
+        u->key->doubtful = u->doubtful;
+    }
+}
+
+static char *
+write_error(const struct xfrm_nonce_store *store, int error)
+{
+    return xasprintf("the nonce state file \"%s\" cannot be written "
+                     "(%s), and without it no SA whose cipher runs in "
+                     "counter mode is installed",
+                     store->path, ovs_strerror(error));
+}
+
+/* Records 'mark' for 'fp', in memory and on disk or not at all; within a
+ * batch, in memory only. */
 static int
 record_mark(struct xfrm_nonce_store *store, const struct xfrm_fingerprint *fp,
             uint64_t mark, bool doubtful, char **errorp)
 {
-    struct nonce_key *key = find_key(store, fp);
-    bool is_new = !key;
-    struct nonce_key old;
+    struct nonce_key *key = xfrm_nonce_find_key(store, fp);
+    struct nonce_undo u = { .key = key, .is_new = !key };
     int error;
 
-    if (is_new) {
-        key = add_key(store, fp);
+    if (u.is_new) {
+        u.key = key = xfrm_nonce_add_key(store, fp);
     }
-    old = *key;
+    u.mark = key->mark;
+    u.doubtful = key->doubtful;
     key->mark = mark;
     key->doubtful = doubtful;
 
+    if (store->batching) {
+        if (store->n_undos >= store->allocated_undos) {
+            store->undos = x2nrealloc(store->undos, &store->allocated_undos,
+                                      sizeof *store->undos);
+        }
+        store->undos[store->n_undos++] = u;
+        return 0;
+    }
+
     if (store->rewrite || store->fd < 0 || !is_in_place(store)) {
-        error = write_anew(store, false);
+        error = xfrm_nonce_write_anew(store, false);
     } else {
         error = append(store, key);
     }
     if (error) {
-        *errorp = xasprintf("the nonce state file \"%s\" cannot be written "
-                            "(%s), and without it no SA whose cipher runs in "
-                            "counter mode is installed",
-                            store->path, ovs_strerror(error));
-        if (is_new) {
-            hmap_remove(&store->keys, &key->node);
-            free(key);
-        } else {
-            key->mark = old.mark;
-            key->doubtful = old.doubtful;
-        }
+        *errorp = write_error(store, error);
+        undo(store, &u);
     }
     return error;
 }
 
-/* Reading. */
-
-/* What was found in a file. */
-struct nonce_scan {
-    bool ours;                  /* Or else it is somebody else's file. */
-    bool other_version;
-    bool damaged;
-    uint64_t n_lines;           /* Good ones at the start. */
-    bool torn;                  /* A last line was dropped. */
-};
-
-static bool
-is_all_zero(const char *data, size_t size)
+void
+xfrm_nonce_begin(struct xfrm_nonce_store *store)
 {
-    for (size_t i = 0; i < size; i++) {
-        if (data[i]) {
-            return false;
-        }
-    }
-    return true;
+    ovs_assert(!store->batching);
+    store->batching = true;
 }
 
-/* Reads 'data', the contents of a log, into the empty 'store'. */
-static void
-scan(struct xfrm_nonce_store *store, const char *data, size_t size,
-     struct nonce_scan *result)
+/* The whole log is written anew, which is atomic: either all of the batch is
+ * on disk or nothing of it. */
+int
+xfrm_nonce_commit(struct xfrm_nonce_store *store, char **errorp)
 {
-    bool have_header = false;
-    uint64_t count = UINT64_MAX;
-    uint64_t n_good = 0;
-    uint64_t n_bad = 0;
-    uint64_t n_whole = 0;
-    uint64_t last_bad = 0;
-    bool rest = false;
+    int error = 0;
 
-    memset(result, 0, sizeof *result);
-    if (size >= NONCE_HEADER_LEN && crc_is_good(data, NONCE_HEADER_LEN)
-        && !memcmp(data, NONCE_MAGIC, NONCE_MAGIC_LEN)) {
-        bool ok;
-
-        if (memcmp(data + NONCE_MAGIC_LEN, "1 ", 2)) {
-            result->other_version = true;
-            return;
-        }
-        count = hexits_value(data + NONCE_MAGIC_LEN + 2, 16, &ok);
-        have_header = ok;
-    }
-
-    if (size > NONCE_HEADER_LEN) {
-        n_whole = (size - NONCE_HEADER_LEN) / NONCE_RECORD_LEN;
-        rest = (size - NONCE_HEADER_LEN) % NONCE_RECORD_LEN != 0;
-    }
-    for (uint64_t i = 0; i < n_whole; i++) {
-        struct xfrm_fingerprint fp;
-        struct nonce_key *key;
-        uint64_t mark;
-        bool doubtful;
-
-        if (!parse_record(data + NONCE_HEADER_LEN + i * NONCE_RECORD_LEN,
-                          &fp, &mark, &doubtful)) {
-            n_bad++;
-            last_bad = i;
-            continue;
-        }
-        n_good++;
-        key = find_key(store, &fp);
-        if (!key) {
-            key = add_key(store, &fp);
-        }
-        key->mark = MAX(key->mark, mark);
-        key->doubtful = doubtful;
-        key->last = i;
-    }
-
-    result->ours = (have_header || n_good || is_all_zero(data, size)
-                    || !memcmp(data, NONCE_MAGIC,
-                               MIN(size, NONCE_MAGIC_LEN)));
-    result->n_lines = n_whole;
-    if (have_header && n_whole >= count) {
-        if (!n_bad) {
-            result->torn = rest;
-            return;
-        }
-        if (n_bad == 1 && !rest && last_bad == n_whole - 1
-            && last_bad >= count) {
-            result->torn = true;
-            result->n_lines = n_whole - 1;
-            return;
-        }
-    }
-
-    bool complete = have_header && n_whole >= count;
-    struct nonce_key *key;
-
-    result->damaged = true;
-    HMAP_FOR_EACH (key, node, &store->keys) {
-        if (!complete || key->last < last_bad) {
-            key->doubtful = true;
-        }
-    }
-}
-
-static int
-read_file(int fd, const char *path, char **datap, size_t *sizep,
-          char **errorp)
-{
-    struct stat s;
-    size_t size;
-    size_t ofs;
-    char *data;
-
-    if (fstat(fd, &s)) {
-        int error = errno;
-
-        *errorp = xasprintf("%s: %s", path, ovs_strerror(error));
-        return error;
-    }
-    if (!S_ISREG(s.st_mode) || s.st_size > NONCE_MAX_FILE) {
-        *errorp = xasprintf("nonce state file \"%s\" %s", path,
-                            S_ISREG(s.st_mode) ? "is larger than 1 GiB"
-                            : "is not a regular file");
-        return S_ISREG(s.st_mode) ? EFBIG : EINVAL;
-    }
-
-    size = s.st_size;
-    data = xmalloc(size + 1);
-    for (ofs = 0; ofs < size; ) {
-        ssize_t n = pread(fd, data + ofs, size - ofs, ofs);
-
-        if (!n) {
-            break;
-        } else if (n > 0) {
-            ofs += n;
-        } else if (errno != EINTR) {
-            int error = errno;
-
-            /* An unreadable sector is not a reason to begin anew. */
-            *errorp = xasprintf("nonce state file \"%s\": read failed (%s)",
-                                path, ovs_strerror(error));
-            free(data);
-            return error;
-        }
-    }
-    *datap = data;
-    *sizep = ofs;
-    return 0;
-}
-
-static int
-load(struct xfrm_nonce_store *store, char **errorp)
-{
-    struct nonce_scan result;
-    char *data = NULL;
-    size_t size = 0;
-    int error;
-
-    store->fd = open(store->path,
-                     O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (store->fd < 0) {
-        error = errno == ENOENT ? write_anew(store, false) : errno;
+    ovs_assert(store->batching);
+    store->batching = false;
+    *errorp = NULL;
+    if (store->n_undos) {
+        error = xfrm_nonce_write_anew(store, false);
         if (error) {
-            *errorp = xasprintf("nonce state file \"%s\": %s", store->path,
-                                error == ELOOP ? "is a symbolic link"
-                                : ovs_strerror(error));
+            *errorp = write_error(store, error);
+            while (store->n_undos) {
+                undo(store, &store->undos[--store->n_undos]);
+            }
         }
-        return error;
     }
-
-    error = read_file(store->fd, store->path, &data, &size, errorp);
-    if (error) {
-        return error;
-    }
-    scan(store, data, size, &result);
-    free(data);
-
-    if (result.other_version) {
-        *errorp = xasprintf("nonce state file \"%s\" was written by another "
-                            "version of ovs-xfrm", store->path);
-        return EINVAL;
-    } else if (!result.ours) {
-        *errorp = xasprintf("\"%s\" exists and is no nonce state file: "
-                            "it is left as it is", store->path);
-        return EINVAL;
-    } else if (result.damaged) {
-        VLOG_WARN("%s: damaged, kept as %s; keys whose record may be lost "
-                  "are refused", store->path, store->damaged_path);
-        error = write_anew(store, true);
-        if (error) {
-            *errorp = xasprintf("nonce state file \"%s\" is damaged and "
-                                "cannot be written anew (%s)",
-                                store->path, ovs_strerror(error));
-        }
-        return error;
-    }
-
-    if (result.torn) {
-        VLOG_INFO("%s: dropped a line that was not finished", store->path);
-    }
-    store->n_lines = result.n_lines;
-    store->compact_at = MAX(2 * hmap_count(&store->keys), store->n_lines)
-                        + NONCE_COMPACT_MIN;
-    return 0;
+    free(store->undos);
+    store->undos = NULL;
+    store->n_undos = store->allocated_undos = 0;
+    return error;
 }
 
 /* Opens the store in file 'path', which is created if it does not exist, and
@@ -625,7 +419,7 @@ xfrm_nonce_open(const char *path, struct xfrm_nonce_store **storep,
                   : xasprintf("nonce state file \"%s\": cannot lock \"%s\" "
                               "(%s)", path, lock_path, ovs_strerror(error));
     } else {
-        error = load(store, errorp);
+        error = xfrm_nonce_load(store, errorp);
     }
     free(lock_path);
 
@@ -662,6 +456,7 @@ xfrm_nonce_close(struct xfrm_nonce_store *store)
     free(store->path);
     free(store->damaged_path);
     free(store->tmp_path);
+    free(store->undos);
     free(store);
 }
 
@@ -686,7 +481,7 @@ xfrm_nonce_reserve(struct xfrm_nonce_store *store,
                    const struct xfrm_fingerprint *fp, uint64_t limit,
                    uint64_t *startp, char **errorp)
 {
-    const struct nonce_key *key = find_key(store, fp);
+    const struct nonce_key *key = xfrm_nonce_find_key(store, fp);
     uint64_t start;
     int error;
 
@@ -725,7 +520,7 @@ xfrm_nonce_extend(struct xfrm_nonce_store *store,
                   const struct xfrm_fingerprint *fp, uint64_t used,
                   char **errorp)
 {
-    const struct nonce_key *key = find_key(store, fp);
+    const struct nonce_key *key = xfrm_nonce_find_key(store, fp);
     uint64_t mark;
 
     *errorp = NULL;
@@ -747,7 +542,7 @@ int
 xfrm_nonce_exhaust(struct xfrm_nonce_store *store,
                    const struct xfrm_fingerprint *fp, char **errorp)
 {
-    const struct nonce_key *key = find_key(store, fp);
+    const struct nonce_key *key = xfrm_nonce_find_key(store, fp);
 
     *errorp = NULL;
     if (key && key->mark == NONCE_USED_UP) {

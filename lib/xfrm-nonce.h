@@ -46,6 +46,12 @@ int xfrm_nonce_extend(struct xfrm_nonce_store *,
                       const struct xfrm_fingerprint *, uint64_t used,
                       char **errorp);
 
+/* Between these two, nothing goes to disk; commit() then writes all of it at
+ * once.  What reserve() gave in between must not be used unless commit()
+ * returns 0; otherwise it was not given. */
+void xfrm_nonce_begin(struct xfrm_nonce_store *);
+int xfrm_nonce_commit(struct xfrm_nonce_store *, char **errorp);
+
 /* The key is used up for ever. */
 int xfrm_nonce_exhaust(struct xfrm_nonce_store *,
                        const struct xfrm_fingerprint *, char **errorp);

@@ -82,7 +82,7 @@ struct xfrm_port {
     struct ovs_list departures; /* Contains "struct xfrm_departure"s. */
 
     /* Database rows with our if_id. */
-    struct ovs_list rows;       /* Contains "struct xfrm_row"s, oldest first. */
+    struct ovs_list rows;       /* "struct xfrm_row"s, oldest first. */
     struct hmap row_ids;        /* The same, by identity. */
     size_t n_rows, n_policy_rows;
 

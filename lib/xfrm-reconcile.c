@@ -9,7 +9,7 @@
 
 #include <config.h>
 
-#include "xfrm-port.h"
+#include "xfrm-run.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,30 +24,10 @@ VLOG_DEFINE_THIS_MODULE(xfrm_reconcile);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
 
-/* An SA in a cipher that is no counter mode may repeat numbers, but its peer
- * drops what it takes for a replay: a re-added one starts this far past the
- * last number known, which is more than goes out between two polls. */
-#define RESTART_MARGIN (UINT64_C(1) << 20)
-
-/* One run over one port. */
-struct run {
-    struct xfrm_port *port;
-    struct xfrm_port_context *ctx;
-    struct xfrm_sa_spec *eff;   /* Desired now; shallow copies. */
-    struct xfrm_memo **memos;   /* One for each of 'eff'. */
-    struct xfrm_row **rows;     /* Likewise; NULL: not from a row. */
-    size_t n_eff;
-    struct xfrm_policy_spec *policies;  /* Desired. */
-    struct xfrm_row **policy_rows;      /* One for each of 'policies'. */
-    size_t n_policies;
-    size_t n_writes;
-    bool retry;                 /* Something failed that may heal itself. */
-};
-
 /* The row that 'sa', one of 'run->eff' or of those in the datapath, is from,
  * or NULL. */
 static struct xfrm_row *
-row_of(const struct run *run, const struct xfrm_sa_spec *sa)
+row_of(const struct xfrm_run *run, const struct xfrm_sa_spec *sa)
 {
     if (run->eff && sa >= run->eff && sa <= &run->eff[run->n_eff]) {
         return run->rows[sa - run->eff];
@@ -58,7 +38,7 @@ row_of(const struct run *run, const struct xfrm_sa_spec *sa)
 /* An SA of a row complains there, others do in the port.  Takes ownership of
  * 'text'. */
 static void
-complain_about(struct run *run, struct xfrm_trouble *trouble,
+complain_about(struct xfrm_run *run, struct xfrm_trouble *trouble,
                const struct xfrm_sa_spec *sa, char *text)
 {
     struct xfrm_row *row = row_of(run, sa);
@@ -76,8 +56,9 @@ complain_about(struct run *run, struct xfrm_trouble *trouble,
 
 /* A refusal by the nonce store begins with its keyword, which stays in
  * front.  Takes ownership of 'text'. */
-static void
-complain_about_key(struct run *run, const struct xfrm_sa_spec *sa, char *text)
+void
+xfrm_run_complain_about_key(struct xfrm_run *run,
+                            const struct xfrm_sa_spec *sa, char *text)
 {
     static const char keyword[] = "needs-rekey: ";
 
@@ -92,20 +73,6 @@ complain_about_key(struct run *run, const struct xfrm_sa_spec *sa, char *text)
     } else {
         complain_about(run, &run->port->key_trouble, sa, text);
     }
-}
-
-static bool
-has_hard_limit(const struct xfrm_sa_spec *sa)
-{
-    const struct xfrm_lifetime *l = &sa->lifetime;
-
-    return l->hard_bytes || l->hard_packets || l->hard_seconds;
-}
-
-static uint64_t
-highest_seq(const struct xfrm_sa_spec *sa)
-{
-    return sa->esn ? UINT64_MAX : UINT32_MAX;
 }
 
 /* Offload. */
@@ -125,7 +92,7 @@ xfrm_port_first_offload(const struct xfrm_port *port)
 
 /* What is asked for an SA: what its row says, else what the port does. */
 static enum xfrm_offload
-wish(const struct run *run, const struct xfrm_row *row, const char **devp)
+wish(const struct xfrm_run *run, const struct xfrm_row *row, const char **devp)
 {
     const struct xfrm_port_options *options = &run->port->config.options;
     enum xfrm_offload asked = options->offload;
@@ -140,18 +107,10 @@ wish(const struct run *run, const struct xfrm_row *row, const char **devp)
     return (*devp)[0] ? asked : XFRM_OFF_NO;
 }
 
-static void
-set_offload(struct xfrm_sa_spec *sa, const char *dev, enum xfrm_offload level)
-{
-    sa->offload = level;
-    ovs_strzcpy(sa->offload_dev, level == XFRM_OFF_NO ? "" : dev,
-                sizeof sa->offload_dev);
-}
-
 /* Decides how 'sa' is to be offloaded.  'actual' is that SA in the datapath,
  * or NULL.  Returns true if the two differ. */
 static bool
-choose_offload(const struct run *run, struct xfrm_sa_spec *sa,
+choose_offload(const struct xfrm_run *run, struct xfrm_sa_spec *sa,
                struct xfrm_memo *memo, const struct xfrm_row *row,
                const struct xfrm_sa_state *actual)
 {
@@ -191,250 +150,16 @@ known:
         mo->asked = asked;
         ovs_strlcpy(mo->dev, dev, sizeof mo->dev);
     }
-    set_offload(sa, mo->dev, mo->level);
+    xfrm_run_set_offload(sa, mo->dev, mo->level);
     return actual && (actual->spec.offload != sa->offload
                       || (sa->offload != XFRM_OFF_NO
                           && strcmp(actual->spec.offload_dev,
                                     sa->offload_dev)));
 }
 
-/* Applying. */
-
-static int
-apply(struct run *run, const struct xfrm_op *op, char **errorp)
-{
-    struct xfrm_backend *backend = run->ctx->backend;
-    int error;
-
-    *errorp = NULL;
-    run->n_writes++;
-    error = backend->class->apply(backend, op, errorp);
-    if (VLOG_IS_DBG_ENABLED()) {
-        struct ds s = DS_EMPTY_INITIALIZER;
-
-        xfrm_op_format(op, &s);
-        VLOG_DBG("%s: %s%s%s", run->port->name, ds_cstr(&s),
-                 error ? ": " : "",
-                 error ? (*errorp ? *errorp : ovs_strerror(error)) : "");
-        ds_destroy(&s);
-    }
-    return error;
-}
-
-/* Whether an SA might have been taken if it had not asked for offload. */
-static bool
-may_be_offload(int error)
-{
-    return (error != EEXIST && error != EPERM && error != ENOMEM
-            && error != ENOBUFS);
-}
-
-static int
-add_with_offload(struct run *run, const struct xfrm_op *op,
-                 struct xfrm_memo *memo, char **errorp)
-{
-    struct xfrm_memo_offload *mo = &memo->offload;
-    enum xfrm_offload first = mo->level;
-    enum xfrm_offload level = first;
-    char *reason = NULL;
-    struct xfrm_link_state link;
-    int error;
-
-    for (;;) {
-        struct xfrm_sa_spec sa = *op->sa;       /* Shallow. */
-        struct xfrm_op try = *op;
-
-        set_offload(&sa, mo->dev, level);
-        try.sa = &sa;
-        error = apply(run, &try, errorp);
-        if (!error || level == XFRM_OFF_NO || !may_be_offload(error)) {
-            break;
-        }
-        free(reason);
-        reason = xfrm_port_words(error, *errorp);
-        *errorp = NULL;
-        level = (mo->asked == XFRM_OFF_AUTO && level == XFRM_OFF_PACKET
-                 ? XFRM_OFF_CRYPTO
-                 : XFRM_OFF_NO);
-    }
-    if (!error && level != first) {
-        struct xfrm_backend *backend = run->ctx->backend;
-
-        mo->level = level;
-        mo->no_device = backend->class->link_get(backend, mo->dev,
-                                                 &link) == ENODEV;
-        if (mo->no_device) {
-            free(reason);
-            reason = xasprintf("there is no device \"%s\"", mo->dev);
-        }
-        free(mo->reason);
-        mo->reason = reason;
-    } else {
-        free(reason);
-    }
-    return error;
-}
-
-/* Finds out where the counters of an SA start.  Returns false if the SA must
- * not be installed. */
-static bool
-choose_start(struct run *run, struct xfrm_op *op, struct xfrm_memo *memo)
-{
-    const struct xfrm_sa_spec *sa = op->sa;
-    struct xfrm_nonce_store *nonces = run->ctx->nonces;
-    uint64_t limit = highest_seq(sa);
-    char *message = NULL;
-    uint64_t start;
-    int error;
-
-    if (sa->dir == XFRM_DIR_IN) {
-        op->start_seq = memo->seq;
-    } else if (memo->oseq) {
-        op->start_oseq = (memo->oseq < limit - RESTART_MARGIN
-                          ? memo->oseq + RESTART_MARGIN
-                          : limit);
-    }
-
-    if (xfrm_port_needs_nonce(sa)) {
-        if (!nonces) {
-            complain_about_key(run, sa, xstrdup(
-                run->ctx->nonce_error ? run->ctx->nonce_error
-                                      : "the nonce state file is closed"));
-            run->retry = true;
-            return false;
-        }
-    } else if (!nonces || !has_hard_limit(sa)) {
-        return true;
-    } else {
-        /* Only to learn whether an earlier process saw it end. */
-        limit = UINT64_MAX;
-    }
-
-    if (memo->reserved) {
-        /* The last attempt failed and used none of it. */
-        op->start_oseq = memo->reserved_start;
-        return true;
-    }
-    error = xfrm_nonce_reserve(nonces, &memo->fp, limit, &start, &message);
-    if (!error) {
-        if (xfrm_port_needs_nonce(sa)) {
-            op->start_oseq = start;
-            memo->safe_until = start + XFRM_NONCE_STEP;
-            memo->reserved = true;
-            memo->reserved_start = start;
-        }
-        return true;
-    } else if (error != EKEYEXPIRED && !xfrm_port_needs_nonce(sa)) {
-        free(message);
-        return true;
-    }
-    complain_about_key(run, sa, xfrm_port_words(error, message));
-    if (error != EKEYEXPIRED) {
-        run->retry = true;
-    }
-    return false;
-}
-
-/* Whether an SA that was refused with 'error' certainly is not in the
- * datapath, so that no packet can have used its sequence numbers. */
-static bool
-is_definite(int error)
-{
-    return (error != ENOBUFS && error != ETIMEDOUT && error != EAGAIN
-            && error != EINTR && error != EIO);
-}
-
-/* The row that 'op' is to bring into the datapath, or NULL. */
-static struct xfrm_row *
-row_of_op(const struct run *run, const struct xfrm_op *op)
-{
-    switch (op->type) {
-    case XFRM_OP_SA_ADD:
-        return run->rows[op->sa - run->eff];
-    case XFRM_OP_POLICY_SET:
-        return run->policy_rows[op->policy - run->policies];
-    case XFRM_OP_SA_DEL:
-    case XFRM_OP_POLICY_DEL:
-        break;
-    }
-    return NULL;
-}
-
-/* 'op' failed.  A backend's own words, which 'message' is unless it is NULL,
- * say what was tried.  Takes ownership of 'message'. */
-static void
-complain_about_kernel(struct run *run, const struct xfrm_op *op, int error,
-                      char *message)
-{
-    struct xfrm_row *row;
-
-    if (!message) {
-        struct ds s = DS_EMPTY_INITIALIZER;
-
-        xfrm_op_format(op, &s);
-        message = xfrm_port_words(error, NULL);
-        ds_put_format(&s, ": %s", message);
-        free(message);
-        message = ds_steal_cstr(&s);
-    }
-    row = row_of_op(run, op);
-    if (row) {
-        xfrm_row_complain(row, message);
-    } else {
-        xfrm_trouble_add(&run->port->kernel_trouble, message);
-    }
-    run->port->in_sync = false;
-    run->retry = true;
-}
-
-static void
-apply_sa_add(struct run *run, struct xfrm_op *op)
-{
-    struct xfrm_memo *memo = run->memos[op->sa - run->eff];
-    char *message = NULL;
-    int error;
-
-    if (!choose_start(run, op, memo)) {
-        run->port->in_sync = false;
-        return;
-    }
-    error = add_with_offload(run, op, memo, &message);
-    if (!error || !is_definite(error)) {
-        memo->reserved = false;
-    }
-    if (!error) {
-        memo->installed = true;
-        memo->seen = false;     /* It is a new one. */
-    } else {
-        if (error == EEXIST) {
-            /* The dump did not show it: it is younger, or has no if_id. */
-            char *name = xfrm_sa_name(op->sa->dir, op->sa->spi, &op->sa->dst);
-
-            free(message);
-            message = xasprintf("%s: another SA with this SPI and destination "
-                                "exists in the kernel, outside this port",
-                                name);
-            free(name);
-            run->port->conflict = true;
-        }
-        complain_about_kernel(run, op, error, message);
-    }
-}
-
-static void
-apply_other(struct run *run, const struct xfrm_op *op)
-{
-    char *message;
-    int error = apply(run, op, &message);
-
-    if (error) {
-        complain_about_kernel(run, op, error, message);
-    }
-}
-
 /* Looks at the SAs that are there, before anything is deleted. */
 static void
-take_note(struct run *run, const struct xfrm_sa_state *sas, size_t n)
+take_note(struct xfrm_run *run, const struct xfrm_sa_state *sas, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct xfrm_sa_state *sa = &sas[i];
@@ -452,7 +177,7 @@ take_note(struct run *run, const struct xfrm_sa_state *sas, size_t n)
 
             /* A key that the store has never seen is recorded here. */
             if (xfrm_port_extend(run->ctx, &memo->fp, sa->oseq, &message)) {
-                complain_about_key(run, &sa->spec, message);
+                xfrm_run_complain_about_key(run, &sa->spec, message);
                 run->retry = true;
             } else {
                 memo->safe_until = MAX(memo->safe_until, sa->oseq
@@ -466,7 +191,7 @@ take_note(struct run *run, const struct xfrm_sa_state *sas, size_t n)
 /* Decides about one SA of the file.  Returns true if it is to be in the
  * datapath; '*forcep' says that it must be installed anew. */
 static bool
-choose_sa(struct run *run, const struct xfrm_sa_spec *spec,
+choose_sa(struct xfrm_run *run, const struct xfrm_sa_spec *spec,
           struct xfrm_memo *memo, struct xfrm_row *row, bool *forcep)
 {
     struct xfrm_port *port = run->port;
@@ -524,7 +249,7 @@ choose_sa(struct run *run, const struct xfrm_sa_spec *spec,
             VLOG_WARN("%s: taking %s away, since its use cannot be recorded",
                       port->name, name);
             free(name);
-            complain_about_key(run, sa, xstrdup(
+            xfrm_run_complain_about_key(run, sa, xstrdup(
                 "taken away, since its use cannot be recorded in the nonce "
                 "state file"));
             return false;
@@ -540,7 +265,7 @@ choose_sa(struct run *run, const struct xfrm_sa_spec *spec,
 
 /* Tells the log and the controllers what is being repaired. */
 static void
-note_drift(struct run *run, const struct xfrm_op *ops, size_t n)
+note_drift(struct xfrm_run *run, const struct xfrm_op *ops, size_t n)
 {
     struct xfrm_port *port = run->port;
     struct ds s = DS_EMPTY_INITIALIZER;
@@ -585,7 +310,7 @@ drop_deletions(struct xfrm_op *ops, size_t n, bool policies)
 /* Adds a delete and an add for each of the SAs in 'force' that 'ops' leaves
  * alone. */
 static void
-force_ops(const struct run *run, const bool *force,
+force_ops(const struct xfrm_run *run, const bool *force,
           struct xfrm_op **opsp, size_t *n_opsp)
 {
     bool *added = xcalloc(run->n_eff + 1, sizeof *added);
@@ -614,7 +339,7 @@ force_ops(const struct run *run, const bool *force,
 /* Decides about the SAs of the file and of the rows: the port's own come
  * first, so that a row that wants the same loses and is told. */
 static bool *
-choose_sas(struct run *run)
+choose_sas(struct xfrm_run *run)
 {
     struct xfrm_port *port = run->port;
     size_t max = port->n_sas + port->n_rows;
@@ -656,7 +381,7 @@ choose_sas(struct run *run)
 
 /* What became of the rows, before the datapath was told. */
 static void
-begin_rows(struct run *run)
+begin_rows(struct xfrm_run *run)
 {
     struct xfrm_row *row;
 
@@ -671,7 +396,7 @@ begin_rows(struct run *run)
 }
 
 static void
-end_rows(struct run *run)
+end_rows(struct xfrm_run *run)
 {
     struct xfrm_row *row;
 
@@ -683,7 +408,7 @@ end_rows(struct run *run)
 }
 
 static void
-reconcile_objects(struct run *run)
+reconcile_objects(struct xfrm_run *run)
 {
     struct xfrm_port *port = run->port;
     bool was_in_sync = port->in_sync;
@@ -727,13 +452,7 @@ reconcile_objects(struct run *run)
     if (was_in_sync && port->in_sync && n_ops) {
         note_drift(run, ops, n_ops);
     }
-    for (size_t i = 0; i < n_ops; i++) {
-        if (ops[i].type == XFRM_OP_SA_ADD) {
-            apply_sa_add(run, &ops[i]);
-        } else {
-            apply_other(run, &ops[i]);
-        }
-    }
+    xfrm_run_apply(run, ops, n_ops);
     end_rows(run);
 
     free(ops);
@@ -750,7 +469,7 @@ bool
 xfrm_port_reconcile(struct xfrm_port *port, struct xfrm_port_context *ctx,
                     bool *wrotep)
 {
-    struct run run = { .port = port, .ctx = ctx };
+    struct xfrm_run run = { .port = port, .ctx = ctx };
 
     xfrm_trouble_clear(&port->kernel_trouble);
     xfrm_trouble_clear(&port->key_trouble);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_RUN_H
+#define XFRM_RUN_H 1
+
+/* One comparison of one port with the datapath.
+ *
+ * xfrm-reconcile.c finds out what is to be done, xfrm-apply.c does it.  Nobody
+ * else needs to know. */
+
+#include "xfrm-port.h"
+
+struct xfrm_run {
+    struct xfrm_port *port;
+    struct xfrm_port_context *ctx;
+    struct xfrm_sa_spec *eff;   /* Desired now; shallow copies. */
+    struct xfrm_memo **memos;   /* One for each of 'eff'. */
+    struct xfrm_row **rows;     /* Likewise; NULL: not from a row. */
+    size_t n_eff;
+    struct xfrm_policy_spec *policies;  /* Desired. */
+    struct xfrm_row **policy_rows;      /* One for each of 'policies'. */
+    size_t n_policies;
+    size_t n_writes;
+    bool retry;                 /* Something failed that may heal itself. */
+};
+
+/* A refusal by the nonce store begins with its keyword, which stays in
+ * front.  Takes ownership of 'text'. */
+void xfrm_run_complain_about_key(struct xfrm_run *,
+                                 const struct xfrm_sa_spec *, char *text);
+
+void xfrm_run_set_offload(struct xfrm_sa_spec *, const char *dev,
+                          enum xfrm_offload);
+void xfrm_run_apply(struct xfrm_run *, struct xfrm_op *, size_t n);
+
+#endif /* xfrm-run.h */
