@@ -23,6 +23,38 @@ tests_test_xfrm_LDADD = \
 	$(OVS_LIBS) \
 	$(XFRM_LIBS)
 
+# Fuzz targets: one file each, with a driver of our own, fuzz-main.c.  A
+# fuzzing engine such as libFuzzer calls the same functions: link it instead of
+# the driver.
+FUZZ_TARGETS = json options netlink nonce
+FUZZERS = $(FUZZ_TARGETS:%=tests/fuzz/fuzz-%)
+FUZZ_COMMON = tests/fuzz/fuzz.h tests/fuzz/fuzz-util.c tests/fuzz/fuzz-main.c
+FUZZ_LDADD = lib/libovsxfrm.la $(OVS_LIBS) $(XFRM_LIBS)
+check_PROGRAMS += \
+	tests/fuzz/fuzz-json \
+	tests/fuzz/fuzz-options \
+	tests/fuzz/fuzz-netlink \
+	tests/fuzz/fuzz-nonce
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz-json.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_json_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz-options.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_options_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_netlink_SOURCES = tests/fuzz/fuzz-netlink.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_netlink_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_nonce_SOURCES = tests/fuzz/fuzz-nonce.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_nonce_LDADD = $(FUZZ_LDADD)
+
+# Each for FUZZ_SECONDS, under the sanitizers if the build has them.
+FUZZ_SECONDS = 60
+FUZZ_SEED = 1
+check-fuzz: $(FUZZERS)
+	@for program in $(FUZZERS); do \
+		$$program --seconds=$(FUZZ_SECONDS) --seed=$(FUZZ_SEED) \
+			|| exit 1; \
+	done
+.PHONY: check-fuzz
+CLEANFILES += fuzz-*.crash
+
 # Test suites.  They contain Open vSwitch's macros, so they are generated in
 # the build directory and never shipped.
 TESTSUITE_AT = \
@@ -86,7 +118,7 @@ tests/atconfig: config.status
 
 # Our programs first, then Open vSwitch's tools.  Its own ovs-vswitchd is
 # behind ours in the same path.
-AUTOTEST_PATH = $(abs_builddir)/vswitchd:$(abs_builddir)/tests:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/vswitchd:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
+AUTOTEST_PATH = $(abs_builddir)/vswitchd:$(abs_builddir)/tests:$(abs_builddir)/tests/fuzz:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/vswitchd:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
 
 # A sanitizer's report anywhere fails the run, even if the test that provoked
 # it passed.
