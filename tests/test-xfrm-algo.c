@@ -136,8 +136,57 @@ test_algo_nearest(struct ovs_cmdl_context *ctx)
     }
 }
 
+/* The 'n' bytes from 'first' on of the key that the 'i'-th algorithm has in
+ * "algo-ip". */
+static void
+put_key(size_t i, size_t first, size_t n, struct ds *ds)
+{
+    for (size_t j = first; j < first + n; j++) {
+        ds_put_format(ds, "%02x", (unsigned int) (17 * i + 7 * j + 3) & 0xff);
+    }
+}
+
+/* "algo-ip": for each algorithm its protocol, its name, a key ("-" if it has
+ * none), and the same as arguments of "ip xfrm state". */
+static void
+test_algo_ip(struct ovs_cmdl_context *ctx OVS_UNUSED)
+{
+    const struct xfrm_algo *algo;
+
+    for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
+        size_t crypt_len = algo->crypt_key_len + algo->salt_len;
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        ds_put_format(&ds, "%s %s ", algo->proto == IPPROTO_ESP ? "esp"
+                      : algo->proto == IPPROTO_AH ? "ah" : "comp",
+                      algo->name);
+        put_key(i, 0, xfrm_algo_key_len(algo), &ds);
+        ds_put_cstr(&ds, xfrm_algo_key_len(algo) ? "" : "-");
+        if (algo->kind == XFRM_ALGO_AEAD) {
+            ds_put_format(&ds, " aead '%s' 0x", algo->crypt_name);
+            put_key(i, 0, crypt_len, &ds);
+            ds_put_format(&ds, " %d", algo->icv_len * 8);
+        } else if (algo->kind == XFRM_ALGO_CIPHER_AUTH) {
+            ds_put_format(&ds, " enc '%s' '%s", algo->crypt_name,
+                          crypt_len ? "0x" : "");
+            put_key(i, 0, crypt_len, &ds);
+            ds_put_char(&ds, '\'');
+        } else if (algo->kind == XFRM_ALGO_COMP) {
+            ds_put_format(&ds, " comp %s", algo->crypt_name);
+        }
+        if (algo->auth_name) {
+            ds_put_format(&ds, " auth-trunc '%s' 0x", algo->auth_name);
+            put_key(i, crypt_len, algo->auth_key_len, &ds);
+            ds_put_format(&ds, " %d", algo->icv_len * 8);
+        }
+        puts(ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
+}
+
 const struct ovs_cmdl_command test_xfrm_algo_commands[] = {
     { "algo-list", NULL, 0, 0, test_algo_list, OVS_RO },
+    { "algo-ip", NULL, 0, 0, test_algo_ip, OVS_RO },
     { "algo-check", NULL, 0, 0, test_algo_check, OVS_RO },
     { "algo-nearest", "NAME...", 1, INT_MAX, test_algo_nearest, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },

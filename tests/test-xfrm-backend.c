@@ -82,6 +82,42 @@ address(const struct smap *args, const char *name)
     return addr;
 }
 
+static struct xfrm_mark
+mark(const struct smap *args, const char *name)
+{
+    const char *s = smap_get(args, name);
+    struct xfrm_mark m;
+    char *error;
+
+    memset(&m, 0, sizeof m);
+    if (s && xfrm_mark_from_string(s, &m, &error)) {
+        ovs_fatal(0, "%s", error);
+    }
+    return m;
+}
+
+/* Of names with commas between. */
+static uint32_t
+flags(const char *names)
+{
+    char *copy = xstrdup(names);
+    uint32_t all = 0;
+    char *save = NULL;
+
+    for (char *s = strtok_r(copy, ",", &save); s;
+         s = strtok_r(NULL, ",", &save)) {
+        uint32_t flag;
+        char *error;
+
+        if (xfrm_sa_flag_from_name(s, &flag, &error)) {
+            ovs_fatal(0, "%s", error);
+        }
+        all |= flag;
+    }
+    free(copy);
+    return all;
+}
+
 static struct xfrm_sel
 selector(const struct smap *args)
 {
@@ -144,7 +180,10 @@ sa_from_args(const struct smap *args, struct xfrm_sa_spec *sa)
     memset(sa, 0, sizeof *sa);
     sa->if_id = number(args, "if_id", 0);
     sa->spi = number(args, "spi", 0x1001);
-    sa->proto = number(args, "proto", IPPROTO_ESP);
+    if (xfrm_proto_from_name(smap_get_def(args, "proto", "esp"), &sa->proto,
+                             &error)) {
+        ovs_fatal(0, "%s", error);
+    }
     sa->src = address(args, "src");
     sa->dst = address(args, "dst");
     PARSE_ENUM(args, "dir", "out", xfrm_dir_from_name, &sa->dir);
@@ -153,12 +192,14 @@ sa_from_args(const struct smap *args, struct xfrm_sa_spec *sa)
     ovs_strlcpy(sa->offload_dev, smap_get_def(args, "offload_dev", ""),
                 sizeof sa->offload_dev);
     sa->reqid = number(args, "reqid", sa->if_id);
-    sa->algo = xfrm_algo_from_name(algo);
+    sa->algo = xfrm_algo_from_name_of(sa->proto, algo);
     if (!sa->algo) {
         ovs_fatal(0, "algo=%s: unknown", algo);
     }
     if (!key) {
         default_key(sa->algo, &sa->key);
+    } else if (!key[0]) {
+        xfrm_secret_init(&sa->key, NULL, 0);
     } else if (xfrm_secret_from_hex(&sa->key, key, &error)) {
         ovs_fatal(0, "key: %s", error);
     }
@@ -172,29 +213,57 @@ sa_from_args(const struct smap *args, struct xfrm_sa_spec *sa)
     sa->lifetime.hard_packets = number(args, "hard_packets", 0);
     sa->lifetime.soft_seconds = number(args, "soft_seconds", 0);
     sa->lifetime.hard_seconds = number(args, "hard_seconds", 0);
+    sa->mark = mark(args, "mark");
+    sa->output_mark = mark(args, "output_mark");
+    sa->flags = flags(smap_get_def(args, "flags", ""));
     sa->sel = selector(args);
+}
+
+/* Templates "PROTO/MODE[/optional],...": those in tunnel mode are between the
+ * addresses of 'args', the 'i'-th has 'i' added to the reqid. */
+static void
+templates(const struct smap *args, struct xfrm_policy_spec *policy)
+{
+    char *list = xstrdup(smap_get_def(args, "tmpl", "esp/tunnel"));
+    char *save = NULL;
+
+    for (char *s = strtok_r(list, ",", &save); s;
+         s = strtok_r(NULL, ",", &save)) {
+        struct xfrm_template *t = &policy->templates[policy->n_templates];
+        char *save2 = NULL;
+        const char *proto = strtok_r(s, "/", &save2);
+        const char *mode = strtok_r(NULL, "/", &save2);
+        char *error;
+
+        ovs_assert(policy->n_templates < XFRM_MAX_TEMPLATES);
+        if (!mode || xfrm_proto_from_name(proto, &t->proto, &error)
+            || !xfrm_mode_from_name(mode, &t->mode)) {
+            ovs_fatal(0, "tmpl: not PROTO/MODE[/optional],...");
+        }
+        t->optional = strtok_r(NULL, "/", &save2) != NULL;
+        if (t->mode != XFRM_SPEC_TRANSPORT) {
+            t->src = address(args, "src");
+            t->dst = address(args, "dst");
+        }
+        t->reqid = number(args, "reqid", policy->if_id)
+                   + policy->n_templates++;
+    }
+    free(list);
 }
 
 static void
 policy_from_args(const struct smap *args, struct xfrm_policy_spec *policy)
 {
-    struct xfrm_template *t = &policy->templates[0];
-
     memset(policy, 0, sizeof *policy);
     policy->if_id = number(args, "if_id", 0);
     PARSE_ENUM(args, "dir", "out", xfrm_dir_from_name, &policy->dir);
     PARSE_ENUM(args, "action", "protect", xfrm_action_from_name,
                &policy->action);
     policy->sel = selector(args);
+    policy->mark = mark(args, "mark");
     policy->priority = number(args, "priority", 1000);
     if (policy->action == XFRM_ACTION_PROTECT) {
-        policy->n_templates = 1;
-        t->src = address(args, "src");
-        t->dst = address(args, "dst");
-        t->reqid = number(args, "reqid", policy->if_id);
-        t->spi = number(args, "spi", 0);
-        t->proto = IPPROTO_ESP;
-        PARSE_ENUM(args, "mode", "tunnel", xfrm_mode_from_name, &t->mode);
+        templates(args, policy);
     }
 }
 
