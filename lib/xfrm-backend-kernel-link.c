@@ -256,6 +256,11 @@ kernel_link_create(struct xfrm_backend *backend,
         return error;
     }
 
+    /* A kernel without IPv6 refuses this, and does not need it. */
+    msg = xfrm_nl_msg_new();
+    link_request(kb, msg, xfrm_nl_encode_link_quiet(msg, get.link.ifindex),
+                 &answer);
+
     msg = xfrm_nl_msg_new();
     error = link_request(kb, msg,
                          xfrm_nl_encode_link_set(msg, get.link.ifindex,

@@ -350,6 +350,24 @@ xfrm_nl_encode_link_if_id(struct nl_msg *msg, int ifindex, uint32_t if_id,
 }
 
 int
+xfrm_nl_encode_link_quiet(struct nl_msg *msg, int ifindex)
+{
+    struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC,
+                             .ifi_index = ifindex };
+    const uint8_t none = 1;     /* IN6_ADDR_GEN_MODE_NONE */
+    struct nlattr *spec, *inet6;
+    int error;
+
+    error = msg_start(msg, RTM_SETLINK, NLM_F_ACK, &ifi, sizeof ifi);
+    spec = nest_start(msg, &error, IFLA_AF_SPEC);
+    inet6 = nest_start(msg, &error, AF_INET6);
+    put(msg, &error, IFLA_INET6_ADDR_GEN_MODE, &none, sizeof none);
+    nest_end(msg, &error, inet6);
+    nest_end(msg, &error, spec);
+    return error;
+}
+
+int
 xfrm_nl_encode_link_set(struct nl_msg *msg, int ifindex, const char *alias,
                         bool up, int mtu)
 {

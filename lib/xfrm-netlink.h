@@ -121,6 +121,10 @@ int xfrm_nl_encode_link_new(struct nl_msg *, const struct xfrm_link_spec *,
 int xfrm_nl_encode_link_if_id(struct nl_msg *, int ifindex, uint32_t if_id,
                               int dev_ifindex);
 
+/* Keeps IPv6 from giving the device an address, and from sending router
+ * solicitations and the like: what a port carries is the bridge's business. */
+int xfrm_nl_encode_link_quiet(struct nl_msg *, int ifindex);
+
 /* Each of 'alias', 'up' and 'mtu' is left alone if NULL, false and 0. */
 int xfrm_nl_encode_link_set(struct nl_msg *, int ifindex, const char *alias,
                             bool up, int mtu);

@@ -65,8 +65,10 @@ TESTSUITE_AT = \
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at \
 	tests/xfrm-macros.at \
+	tests/xfrm-db-macros.at \
 	tests/system-xfrm.at \
-	tests/system-backend.at
+	tests/system-backend.at \
+	tests/system-db.at
 OVS_TESTSUITE_AT = \
 	$(OVS_SRCDIR)/tests/ovs-macros.at \
 	$(OVS_SRCDIR)/tests/ovsdb-macros.at \
