@@ -121,7 +121,7 @@ tests/atconfig: config.status
 
 # Our programs first, then Open vSwitch's tools.  Its own ovs-vswitchd is
 # behind ours in the same path.
-AUTOTEST_PATH = $(abs_builddir)/vswitchd:$(abs_builddir)/tests:$(abs_builddir)/tests/fuzz:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/vswitchd:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
+AUTOTEST_PATH = $(abs_builddir)/utilities:$(abs_builddir)/vswitchd:$(abs_builddir)/tests:$(abs_builddir)/tests/fuzz:$(OVS_BUILDDIR)/utilities:$(OVS_BUILDDIR)/vswitchd:$(OVS_BUILDDIR)/ovsdb:$(OVS_BUILDDIR)/tests
 
 # A sanitizer's report anywhere fails the run, even if the test that provoked
 # it passed.

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovs-xfrmctl init: from nothing, or from any step in between, to a database
+ * that ovs-vswitchd works with.  What is there already is left as it is.
+ *
+ * Below: the schema, the requests of ovs-xfrmctl-rpc.c, and Open vSwitch's
+ * database files (libovsdb). */
+
+#include <config.h>
+
+#include "ovs-xfrmctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dirs.h"
+#include "openvswitch/poll-loop.h"
+#include "ovsdb-error.h"
+#include "ovsdb/log.h"
+#include "timeval.h"
+#include "util.h"
+
+/* Creates the database file 'file_name', with nothing in it, unless it is
+ * there. */
+static void
+create_file(const char *file_name)
+{
+    struct ovsdb_error *error;
+    struct ovsdb_log *log;
+
+    if (!access(file_name, F_OK)) {
+        return;
+    }
+    /* It will hold keys. */
+    umask(077);
+    error = ovsdb_log_open(file_name, OVSDB_MAGIC, OVSDB_LOG_CREATE_EXCL, -1,
+                           &log);
+    if (!error) {
+        error = ovsdb_log_write(log, xfrmctl_schema_json());
+        if (!error) {
+            error = ovsdb_log_commit_block(log);
+        }
+        ovsdb_log_close(log);
+        if (error) {
+            unlink(file_name);
+        }
+    }
+    if (error) {
+        char *s = ovsdb_error_to_string_free(error);
+
+        ctl_fatal("cannot create database file %s: %s", file_name, s);
+    }
+}
+
+/* Makes the server have the database. */
+static void
+add_database(const struct ctl_command *c)
+{
+    const char *server = shash_find_data(&c->options, "--server");
+    const char *file = shash_find_data(&c->options, "--db-file");
+    char *file_name, *error;
+
+    if (xfrmctl_rpc_has_database(xfrmctl.db, &error)) {
+        return;
+    }
+    if (error) {
+        ctl_fatal("%s: %s", xfrmctl.db, error);
+    }
+    /* The server has a working directory of its own. */
+    file_name = (file ? abs_file_name(NULL, file)
+                 : xasprintf("%s/ovs-xfrm.db", ovs_dbdir()));
+    if (!file_name) {
+        ctl_fatal("the working directory is gone");
+    }
+    create_file(file_name);
+    error = xfrmctl_unixctl(server ? server : "ovsdb-server",
+                            "ovsdb-server/add-db", file_name);
+    if (error) {
+        ctl_fatal("cannot add %s to ovsdb-server: %s", file_name, error);
+    }
+    if (!xfrmctl_rpc_has_database(xfrmctl.db, &error)) {
+        ctl_fatal("%s was added to ovsdb-server, but %s has no database "
+                  "OVS_XFRM%s%s; are they the same server (--server, --db)?",
+                  file_name, xfrmctl.db, error ? ": " : "",
+                  error ? error : "");
+    }
+    free(file_name);
+}
+
+static bool
+is_empty(const struct ovsdb_idl *idl)
+{
+    return !xfrmrec_sa_first(idl) && !xfrmrec_policy_first(idl);
+}
+
+/* Makes the row XFRM_Global, and puts 'export' in if it is nonnull.  Returns
+ * false if the database changed meanwhile. */
+static bool
+try_fill(struct ovsdb_idl *idl, const struct json *export,
+         const char *export_name)
+{
+    const struct xfrmrec_xfrm_global *global = xfrmrec_xfrm_global_first(idl);
+    enum ovsdb_idl_txn_status status;
+    struct ovsdb_idl_txn *txn;
+    char *error = NULL;
+
+    if (global && !export) {
+        return true;
+    }
+    if (export && !is_empty(idl)) {
+        ctl_fatal("the database has SAs or policies already; \"init --from\" "
+                  "fills an empty one (\"destroy --all SA -- destroy --all "
+                  "Policy\" empties it)");
+    }
+    txn = ovsdb_idl_txn_create(idl);
+    ovsdb_idl_txn_add_comment(txn, "ovs-xfrmctl: init");
+    if (xfrmctl.dry_run) {
+        ovsdb_idl_txn_set_dry_run(txn);
+    }
+    if (!global) {
+        global = xfrmrec_xfrm_global_insert(txn);
+    }
+    if (export) {
+        xfrmctl_import(export, txn, global, &error);
+        if (error) {
+            ctl_fatal("%s: %s", export_name, error);
+        }
+    }
+    status = ovsdb_idl_txn_commit_block(txn);
+    if (status != TXN_SUCCESS && status != TXN_UNCHANGED
+        && status != TXN_TRY_AGAIN) {
+        ctl_fatal("the database refused the transaction: %s",
+                  ovsdb_idl_txn_get_error(txn));
+    }
+    ovsdb_idl_txn_destroy(txn);
+    return status != TXN_TRY_AGAIN;
+}
+
+int
+xfrmctl_init_run(struct ctl_command *c)
+{
+    const char *from = shash_find_data(&c->options, "--from");
+    struct json *export = NULL;
+    struct ovsdb_idl *idl;
+    unsigned int seqno;
+
+    if (xfrmctl.wait) {
+        ctl_fatal("init does not wait; \"ovs-xfrmctl --wait show\" does");
+    }
+    if (from) {
+        /* First, so that a bad file leaves nothing behind. */
+        char *error = xfrmctl_import_read(from, &export);
+
+        if (error) {
+            ctl_fatal("%s", error);
+        }
+    }
+    add_database(c);
+
+    idl = xfrmctl_connect(xfrmctl.db, false);
+    seqno = ovsdb_idl_get_seqno(idl);
+    for (;;) {
+        xfrmctl_idl_run(idl, xfrmctl.db);
+        if (seqno != ovsdb_idl_get_seqno(idl)) {
+            seqno = ovsdb_idl_get_seqno(idl);
+            if (try_fill(idl, export, from)) {
+                break;
+            }
+        }
+        xfrmctl_check_deadline("the database did not answer");
+        ovsdb_idl_wait(idl);
+        poll_timer_wait_until(xfrmctl.deadline);
+        poll_block();
+    }
+    ovsdb_idl_destroy(idl);
+    json_destroy(export);
+    return EXIT_SUCCESS;
+}

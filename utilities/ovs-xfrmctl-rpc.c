@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Requests to ovsdb-server that the IDL has no words for: which databases
+ * there are, and (through its control socket) to serve one more.
+ *
+ * Above: init, and whoever connects.  Below: Open vSwitch's jsonrpc. */
+
+#include <config.h>
+
+#include "ovs-xfrmctl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "daemon.h"
+#include "dirs.h"
+#include "jsonrpc.h"
+#include "packets.h"
+#include "socket-util.h"
+#include "stream.h"
+#include "unixctl.h"
+#include "util.h"
+
+/* Sends the request 'method' with 'params' (which this function takes) to the
+ * server at 'db', which is a list of remotes like the one that the IDL takes,
+ * and stores the result, which the caller destroys.  Returns NULL, or a
+ * malloc'd reason. */
+char *
+xfrmctl_rpc(const char *db, const char *method, struct json *params,
+            struct json **resultp)
+{
+    char *remotes = xstrdup(db);
+    char *save_ptr = NULL;
+    char *error = NULL;
+    struct jsonrpc *rpc = NULL;
+
+    *resultp = NULL;
+    for (char *remote = strtok_r(remotes, ",", &save_ptr); remote && !rpc;
+         remote = strtok_r(NULL, ",", &save_ptr)) {
+        struct stream *stream;
+        int retval;
+
+        retval = stream_open_block(jsonrpc_stream_open(remote, &stream,
+                                                       DSCP_DEFAULT),
+                                   -1, &stream);
+        if (!retval) {
+            rpc = jsonrpc_open(stream);
+        } else {
+            free(error);
+            error = xasprintf("database connection failed (%s)",
+                              ovs_retval_to_string(retval));
+        }
+    }
+    free(remotes);
+    if (!rpc) {
+        json_destroy(params);
+        return error ? error : xstrdup("names no database server");
+    }
+    free(error);
+    error = NULL;
+
+    struct jsonrpc_msg *reply;
+    int retval = jsonrpc_transact_block(
+        rpc, jsonrpc_create_request(method, params, NULL), &reply);
+    if (retval) {
+        error = xasprintf("no answer to \"%s\" (%s)", method,
+                          ovs_retval_to_string(retval));
+    } else {
+        if (reply->error && reply->error->type != JSON_NULL) {
+            char *s = json_to_string(reply->error, 0);
+
+            error = xasprintf("\"%s\" failed: %s", method, s);
+            free(s);
+        } else {
+            *resultp = json_nullable_clone(reply->result);
+        }
+        jsonrpc_msg_destroy(reply);
+    }
+    jsonrpc_close(rpc);
+    return error;
+}
+
+/* Does the server at 'db' have OVS_XFRM?  If the answer is no because of an
+ * error, '*errorp' is a malloc'd reason, otherwise NULL. */
+bool
+xfrmctl_rpc_has_database(const char *db, char **errorp)
+{
+    struct json *result;
+    bool found = false;
+
+    *errorp = xfrmctl_rpc(db, "list_dbs", json_array_create_empty(), &result);
+    if (*errorp) {
+        return false;
+    }
+    if (result && result->type == JSON_ARRAY) {
+        for (size_t i = 0; i < xfrmctl_json_n(result); i++) {
+            const struct json *name = xfrmctl_json_at(result, i);
+
+            found |= (name->type == JSON_STRING
+                      && !strcmp(json_string(name),
+                                 xfrmrec_idl_class.database));
+        }
+    }
+    json_destroy(result);
+    return found;
+}
+
+/* Where 'target' (a program's name, or the path of a socket) listens for
+ * commands, malloc'd; or NULL with a malloc'd reason. */
+static char *
+unixctl_path(const char *target, char **errorp)
+{
+    char *pidfile, *path;
+    pid_t pid;
+
+    *errorp = NULL;
+    if (target[0] == '/') {
+        return xstrdup(target);
+    }
+    pidfile = xasprintf("%s/%s.pid", ovs_rundir(), target);
+    pid = read_pidfile(pidfile);
+    if (pid < 0) {
+        *errorp = xasprintf("cannot read %s (%s); does %s run, and on this "
+                            "host?", pidfile, ovs_strerror(-pid), target);
+    }
+    free(pidfile);
+    if (*errorp) {
+        return NULL;
+    }
+    path = xasprintf("%s/%s.%ld.ctl", ovs_rundir(), target, (long int) pid);
+    return path;
+}
+
+/* Sends 'command' with one argument to 'target'.  Returns NULL, or a malloc'd
+ * reason. */
+char *
+xfrmctl_unixctl(const char *target, const char *command, const char *argument)
+{
+    char *args[] = { CONST_CAST(char *, argument) };
+    struct jsonrpc *client;
+    char *result = NULL, *complaint = NULL;
+    char *error, *path;
+    int retval;
+
+    path = unixctl_path(target, &error);
+    if (!path) {
+        return error;
+    }
+    retval = unixctl_client_create(path, &client);
+    if (!retval) {
+        retval = unixctl_client_transact(client, command, ARRAY_SIZE(args),
+                                         args, &result, &complaint);
+        jsonrpc_close(client);
+    }
+    if (retval) {
+        error = xasprintf("cannot talk to %s (%s)", path,
+                          ovs_strerror(retval));
+    } else if (complaint) {
+        error = xasprintf("%s: %s", command, complaint);
+        error[strcspn(error, "\n")] = '\0';
+    }
+    free(path);
+    free(result);
+    free(complaint);
+    return error;
+}
