@@ -570,10 +570,11 @@ delete_orphans(struct rekey *rekey, int side_idx)
     enum ovsdb_idl_txn_status status;
 
     do {
-        struct ovsdb_idl_txn *txn = ovsdb_idl_txn_create(side->idl);
         const struct xfrmrec_sa *sa, *next;
+        struct ovsdb_idl_txn *txn;
 
         run_idls(rekey);
+        txn = ovsdb_idl_txn_create(side->idl);
         XFRMREC_SA_FOR_EACH_SAFE (sa, next, side->idl) {
             if (is_used(side, sa, "out") && is_new(sa)
                 && !find_counterpart(other, sa)) {
