@@ -14,6 +14,8 @@ utilities_ovs_xfrmctl_SOURCES = \
 	utilities/ovs-xfrmctl-options.c \
 	utilities/ovs-xfrmctl-policy.c \
 	utilities/ovs-xfrmctl-rekey.c \
+	utilities/ovs-xfrmctl-rekey.h \
+	utilities/ovs-xfrmctl-rekey-db.c \
 	utilities/ovs-xfrmctl-rpc.c \
 	utilities/ovs-xfrmctl-sa.c \
 	utilities/ovs-xfrmctl-schema.c \

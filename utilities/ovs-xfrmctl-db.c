@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ovsdb-error.h"
 #include "util.h"
 #include "xfrm-secret.h"
 #include "xfrm-text.h"
@@ -57,23 +58,15 @@ static bool
 is_keymat(const char *arg, const char **restp)
 {
     const char *keymat = xfrmrec_sa_col_keymat.name;
-    const char *p = arg;
-    char *token;
-    char *error;
-    bool answer;
+    size_t quote = arg[0] == '"';
+    size_t len = strspn(arg + quote, "abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
-    error = ovsdb_token_parse(&p, &token);
-    if (error) {
-        free(error);
-        return false;
-    }
-    answer = token[0] && strlen(token) <= strlen(keymat)
-             && !strncasecmp(keymat, token, strlen(token));
-    free(token);
     if (restp) {
-        *restp = p;
+        *restp = arg + quote + len;
     }
-    return answer;
+    return (len && len <= strlen(keymat)
+            && !strncasecmp(keymat, arg + quote, len));
 }
 
 /* Ends the program if command 'c' has a key among its arguments. */
@@ -251,6 +244,44 @@ xfrmctl_db_find_column(const struct ovsdb_idl_table_class *table,
     free(quoted);
     free(name);
     return *errorp ? NULL : column;
+}
+
+/* Sets what "COLUMN=VALUE" or "COLUMN:KEY=VALUE" in 'arg' says in 'row'.
+ * Where a column holds one string, VALUE is that string: "encap=udp:4500:4500"
+ * needs none of the quotes that "set" would want.  Returns NULL, or a malloc'd
+ * reason. */
+char *
+xfrmctl_set_column(struct ctl_context *ctx, const struct ovsdb_idl_row *row,
+                   const char *arg)
+{
+    const struct ovsdb_idl_table_class *table = row->table->class_;
+    const struct ovsdb_idl_column *column;
+    const char *value = strchr(arg, '=');
+    char *error;
+
+    column = xfrmctl_db_find_column(table, arg, &error);
+    if (!column) {
+        return error;
+    }
+    if (column->type.key.type == OVSDB_TYPE_STRING
+        && column->type.value.type == OVSDB_TYPE_VOID
+        && column->type.n_max == 1 && value
+        && !memchr(arg, ':', value - arg)
+        && value[1] != '"' && value[1] != '[') {
+        struct json *json = json_string_create(value + 1);
+        struct ovsdb_error *ovsdb_error;
+        struct ovsdb_datum datum;
+
+        ovsdb_error = ovsdb_datum_from_json(&datum, &column->type, json,
+                                            NULL);
+        json_destroy(json);
+        if (ovsdb_error) {
+            return ovsdb_error_to_string_free(ovsdb_error);
+        }
+        ovsdb_idl_txn_write(row, column, &datum);
+        return NULL;
+    }
+    return ctl_set_column(table->name, row, arg, ctx->symtab);
 }
 
 /* Puts the value of 'column', which is no set or map, into 'cell': text as it

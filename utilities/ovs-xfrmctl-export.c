@@ -416,7 +416,8 @@ xfrmctl_import_read(const char *file_name, struct json **jsonp)
 
     const struct shash *object = json_object(json);
     char *error = NULL;
-    if (strcmp(json_string(shash_find_data(object, "format")), EXPORT_FORMAT)) {
+    const char *format = json_string(shash_find_data(object, "format"));
+    if (strcmp(format, EXPORT_FORMAT)) {
         error = xasprintf("%s is no file that \"export\" wrote: \"format\" "
                           "must be \""EXPORT_FORMAT"\"", file_name);
     } else if (json_integer(shash_find_data(object, "version"))

@@ -132,8 +132,7 @@ try_fill(struct ovsdb_idl *idl, const struct json *export,
     status = ovsdb_idl_txn_commit_block(txn);
     if (status != TXN_SUCCESS && status != TXN_UNCHANGED
         && status != TXN_TRY_AGAIN) {
-        ctl_fatal("the database refused the transaction: %s",
-                  ovsdb_idl_txn_get_error(txn));
+        xfrmctl_refused(NULL, txn);
     }
     ovsdb_idl_txn_destroy(txn);
     return status != TXN_TRY_AGAIN;

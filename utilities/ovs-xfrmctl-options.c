@@ -89,7 +89,11 @@ static const struct option *known_options;
 static const char *
 option_name_at(size_t index)
 {
-    return known_options[index].name;
+    const char *name = known_options[index].name;
+
+    /* Do not recommend what is refused. */
+    return (name && (!strcmp(name, "key") || !strcmp(name, "keymat"))
+            ? "key-file" : name);
 }
 
 /* getopt's own messages repeat the whole argument, and people who guess at an

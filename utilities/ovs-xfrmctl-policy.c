@@ -467,9 +467,8 @@ add_policy(struct ctl_context *ctx, struct policy_args *args)
     }
     xfrmrec_policy_set_templates(policy, keys, templates, args->n_templates);
     for (size_t i = 0; i < args->n_columns && !ctx->error; i++) {
-        ctx->error = ctl_set_column(xfrmrec_table_policy.name,
-                                    &policy->header_, args->columns[i],
-                                    ctx->symtab);
+        ctx->error = xfrmctl_set_column(ctx, &policy->header_,
+                                        args->columns[i]);
     }
     xfrmctl_touch(ctx, &policy->header_);
 }

@@ -11,400 +11,22 @@
  * All state is in the two databases: a new SA has external_ids:rekey=new and
  * external_ids:rekey-replaces, the SPI of the old one, until step 3 is done.
  * So whoever runs it next, from wherever, knows how far it came.  Up to the
- * end of step 2 the old SAs are untouched, and --rollback leaves them alone. */
+ * end of step 2 the old SAs are untouched, and --rollback leaves them so. */
 
 #include <config.h>
 
-#include "ovs-xfrmctl.h"
+#include "ovs-xfrmctl-rekey.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "openvswitch/poll-loop.h"
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
-#include "xfrm-text.h"
-
-#define ROLE "rekey"
-#define ROLE_NEW "new"
-#define REPLACES "rekey-replaces"
-
-/* How long a step may take without --timeout, in seconds. */
-#define STEP_TIMEOUT 10
 
 /* How long packets of the old SAs may be under way, in milliseconds, without
  * --drain. */
 #define DRAIN_DEFAULT 500
-
-/* One end. */
-struct side {
-    const char *name;           /* "local" or "peer", for messages. */
-    const char *db;
-    uint32_t if_id;
-    struct ovsdb_idl *idl;
-    int64_t next_cfg;           /* What its daemon must confirm. */
-};
-
-/* One direction of traffic: from the outbound SA of one end to the inbound SA
- * of the other, old and new.  Each may be NULL. */
-struct flow {
-    int receiver;               /* Index of the end that receives. */
-    const struct xfrmrec_sa *old_in, *old_out;
-    const struct xfrmrec_sa *new_in, *new_out;
-};
-
-struct rekey {
-    struct side sides[2];       /* 0: local, 1: peer. */
-    uint32_t drain;             /* Milliseconds. */
-    struct flow *flows;         /* Owned.  Valid until an IDL runs. */
-    size_t n_flows, allocated_flows;
-    bool finishing;             /* Something of the old pairs is gone. */
-};
-
-/* Which SAs belong together. */
-
-static bool
-is_new(const struct xfrmrec_sa *sa)
-{
-    const char *role = smap_get(&sa->external_ids, ROLE);
-
-    return role && !strcmp(role, ROLE_NEW);
-}
-
-static bool
-replaces(const struct xfrmrec_sa *sa, const struct xfrmrec_sa *old)
-{
-    uint64_t spi;
-
-    return is_new(sa) && !strcmp(sa->dst, old->dst)
-           && !strcmp(sa->proto, old->proto)
-           && xfrm_text_to_uint(smap_get_def(&sa->external_ids, REPLACES, ""),
-                                UINT32_MAX, &spi)
-           && (int64_t) spi == old->spi;
-}
-
-static bool
-same_packets(const struct xfrmrec_sa *a, const struct xfrmrec_sa *b)
-{
-    return (a->spi == b->spi && !strcmp(a->dst, b->dst)
-            && !strcmp(a->proto, b->proto));
-}
-
-/* Is 'sa' one that 'side' uses for traffic of 'direction'?  What has no key
- * (IPComp) or is only staged needs no new one. */
-static bool
-is_used(const struct side *side, const struct xfrmrec_sa *sa,
-        const char *direction)
-{
-    return (sa->if_id == side->if_id && !strcmp(sa->direction, direction)
-            && strcmp(sa->proto, "ipcomp")
-            && (!sa->n_enabled || *sa->enabled));
-}
-
-/* Returns the SA of 'side' for the same packets as 'sa' at the other end. */
-static const struct xfrmrec_sa *
-find_counterpart(const struct side *side, const struct xfrmrec_sa *sa)
-{
-    const char *direction = strcmp(sa->direction, "in") ? "in" : "out";
-    const struct xfrmrec_sa *other;
-
-    XFRMREC_SA_FOR_EACH (other, side->idl) {
-        if (is_used(side, other, direction) && same_packets(other, sa)) {
-            return other;
-        }
-    }
-    return NULL;
-}
-
-static struct flow *
-add_flow(struct rekey *rekey, int receiver)
-{
-    struct flow *flow;
-
-    if (rekey->n_flows >= rekey->allocated_flows) {
-        rekey->flows = x2nrealloc(rekey->flows, &rekey->allocated_flows,
-                                  sizeof *rekey->flows);
-    }
-    flow = &rekey->flows[rekey->n_flows++];
-    *flow = (struct flow) { .receiver = receiver };
-    return flow;
-}
-
-/* Finds the flows into 'receiver'. */
-static void
-collect_into(struct rekey *rekey, int receiver)
-{
-    const struct side *in_side = &rekey->sides[receiver];
-    const struct side *out_side = &rekey->sides[!receiver];
-    size_t first = rekey->n_flows;
-    const struct xfrmrec_sa *sa;
-
-    XFRMREC_SA_FOR_EACH (sa, in_side->idl) {
-        if (is_used(in_side, sa, "in") && !is_new(sa)) {
-            struct flow *flow = add_flow(rekey, receiver);
-
-            flow->old_in = sa;
-            flow->old_out = find_counterpart(out_side, sa);
-        }
-    }
-    XFRMREC_SA_FOR_EACH (sa, in_side->idl) {
-        struct flow *flow = NULL;
-
-        if (!is_used(in_side, sa, "in") || !is_new(sa)) {
-            continue;
-        }
-        for (size_t i = first; i < rekey->n_flows; i++) {
-            if (rekey->flows[i].old_in
-                && replaces(sa, rekey->flows[i].old_in)) {
-                flow = &rekey->flows[i];
-            }
-        }
-        if (!flow || flow->new_in) {
-            flow = add_flow(rekey, receiver);
-        }
-        flow->new_in = sa;
-        flow->new_out = find_counterpart(out_side, sa);
-        if (flow->new_out && (!flow->old_in || !flow->old_out)) {
-            rekey->finishing = true;
-        }
-    }
-}
-
-/* Finds all flows.  Inbound SAs that nobody at the other end sends to are left
- * out: they belong to somebody else. */
-static void
-collect(struct rekey *rekey)
-{
-    size_t n = 0;
-
-    rekey->n_flows = 0;
-    rekey->finishing = false;
-    collect_into(rekey, 0);
-    collect_into(rekey, 1);
-    for (size_t i = 0; i < rekey->n_flows; i++) {
-        const struct flow *flow = &rekey->flows[i];
-
-        if (flow->old_out || flow->new_in) {
-            rekey->flows[n++] = *flow;
-        }
-    }
-    rekey->n_flows = n;
-}
-
-/* Talking to both databases. */
-
-static void
-run_idls(struct rekey *rekey)
-{
-    for (size_t i = 0; i < 2; i++) {
-        xfrmctl_idl_run(rekey->sides[i].idl, rekey->sides[i].db);
-    }
-}
-
-static void
-wait_idls(struct rekey *rekey, long long int deadline)
-{
-    for (size_t i = 0; i < 2; i++) {
-        ovsdb_idl_wait(rekey->sides[i].idl);
-    }
-    poll_timer_wait_until(deadline);
-    poll_block();
-}
-
-static long long int
-step_deadline(void)
-{
-    return (xfrmctl.timeout ? xfrmctl.deadline
-            : time_msec() + 1000LL * STEP_TIMEOUT);
-}
-
-/* Connects to both databases.  Two who rekey the same port at the same time
- * would each clean up after the other: hence the locks. */
-static void
-connect_sides(struct rekey *rekey)
-{
-    long long int deadline = step_deadline();
-
-    for (size_t i = 0; i < 2; i++) {
-        struct side *side = &rekey->sides[i];
-        char *lock = xasprintf("ovs_xfrm_rekey_%"PRIu32, side->if_id);
-
-        side->idl = xfrmctl_connect(side->db, true);
-        ovsdb_idl_set_lock(side->idl, lock);
-        free(lock);
-    }
-    for (;;) {
-        size_t n_ready = 0;
-
-        run_idls(rekey);
-        for (size_t i = 0; i < 2; i++) {
-            struct side *side = &rekey->sides[i];
-
-            if (ovsdb_idl_is_lock_contended(side->idl)) {
-                ctl_fatal("%s: another rekey of if_id %"PRIu32" is running",
-                          side->db, side->if_id);
-            }
-            n_ready += (ovsdb_idl_has_ever_connected(side->idl)
-                        && ovsdb_idl_has_lock(side->idl));
-        }
-        if (n_ready == 2) {
-            break;
-        }
-        if (time_msec() >= deadline) {
-            ctl_fatal("a database did not answer in time; nothing was "
-                      "changed");
-        }
-        wait_idls(rekey, deadline);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (!xfrmrec_xfrm_global_first(rekey->sides[i].idl)) {
-            ctl_fatal("%s: the database has no row XFRM_Global, without which "
-                      "ovs-vswitchd does nothing", rekey->sides[i].db);
-        }
-    }
-}
-
-/* Changes what 'side' has of 'flow' in 'txn'.  Returns true if it did. */
-typedef bool edit_func(struct rekey *, int side, const struct flow *,
-                       struct ovsdb_idl_txn *);
-
-/* Lets 'edit' loose on all flows in the database of 'side_idx', as one
- * transaction. */
-static void
-edit_side(struct rekey *rekey, int side_idx, edit_func *edit)
-{
-    struct side *side = &rekey->sides[side_idx];
-
-    for (;;) {
-        enum ovsdb_idl_txn_status status;
-        struct ovsdb_idl_txn *txn;
-        bool changed = false;
-
-        run_idls(rekey);
-        collect(rekey);
-        txn = ovsdb_idl_txn_create(side->idl);
-        ovsdb_idl_txn_add_comment(txn, "ovs-xfrmctl: rekey %"PRIu32,
-                                  side->if_id);
-        for (size_t i = 0; i < rekey->n_flows; i++) {
-            changed |= edit(rekey, side_idx, &rekey->flows[i], txn);
-        }
-        if (!changed) {
-            ovsdb_idl_txn_abort(txn);
-            ovsdb_idl_txn_destroy(txn);
-            return;
-        }
-        ovsdb_idl_txn_increment(
-            txn, &xfrmrec_xfrm_global_first(side->idl)->header_,
-            &xfrmrec_xfrm_global_col_next_cfg, false);
-        status = ovsdb_idl_txn_commit_block(txn);
-        if (status == TXN_SUCCESS) {
-            side->next_cfg = ovsdb_idl_txn_get_increment_new_value(txn);
-            ovsdb_idl_txn_destroy(txn);
-            return;
-        } else if (status != TXN_TRY_AGAIN) {
-            ctl_fatal("%s: the database refused the transaction: %s; run "
-                      "rekey again", side->db,
-                      ovsdb_idl_txn_get_error(txn));
-        }
-        ovsdb_idl_txn_destroy(txn);
-    }
-}
-
-static void
-edit_both(struct rekey *rekey, edit_func *edit)
-{
-    edit_side(rekey, 0, edit);
-    edit_side(rekey, 1, edit);
-}
-
-/* What became of a new SA. */
-enum outcome { OUTCOME_OK, OUTCOME_WAIT, OUTCOME_FAILED };
-
-static enum outcome
-sa_outcome(const struct xfrmrec_sa *sa)
-{
-    const char *state = sa->state ? sa->state : "";
-
-    if (sa->error || !strcmp(state, "error") || !strcmp(state, "needs-rekey")
-        || !strcmp(state, "expired")) {
-        return OUTCOME_FAILED;
-    }
-    return (!strcmp(state, "installed") || !strcmp(state, "expiring")
-            ? OUTCOME_OK : OUTCOME_WAIT);
-}
-
-static char *
-describe(const struct side *side, const struct xfrmrec_sa *sa)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-
-    ds_put_format(&ds, "%s: ", side->name);
-    xfrmctl_sa_name(sa, &ds);
-    ds_put_format(&ds, " is %s",
-                  sa->state ? sa->state : "not seen by ovs-vswitchd");
-    if (sa->error) {
-        ds_put_format(&ds, ": %s", sa->error);
-    }
-    return ds_steal_cstr(&ds);
-}
-
-/* Looks at the new SAs of 'direction' ("in", "out", or NULL for none), and
- * whether both daemons have confirmed.  Unless all is well '*reasonp' is a
- * malloc'd reason. */
-static enum outcome
-look(struct rekey *rekey, const char *direction, char **reasonp)
-{
-    *reasonp = NULL;
-    collect(rekey);
-    for (size_t i = 0; direction && i < rekey->n_flows; i++) {
-        const struct flow *flow = &rekey->flows[i];
-        bool in = !strcmp(direction, "in");
-        const struct xfrmrec_sa *sa = in ? flow->new_in : flow->new_out;
-        enum outcome outcome = sa ? sa_outcome(sa) : OUTCOME_OK;
-
-        if (outcome != OUTCOME_OK) {
-            int side = in ? flow->receiver : !flow->receiver;
-
-            *reasonp = describe(&rekey->sides[side], sa);
-            return outcome;
-        }
-    }
-    for (size_t i = 0; i < 2; i++) {
-        const struct side *side = &rekey->sides[i];
-        const struct xfrmrec_xfrm_global *global
-            = xfrmrec_xfrm_global_first(side->idl);
-
-        if (!global || global->cur_cfg < side->next_cfg) {
-            *reasonp = xasprintf("%s: ovs-vswitchd has not confirmed the "
-                                 "change; does it run?", side->name);
-            return OUTCOME_WAIT;
-        }
-    }
-    return OUTCOME_OK;
-}
-
-/* Waits until both ends have what was asked for.  Returns NULL, or a malloc'd
- * reason; then '*failedp' says that waiting longer would not help. */
-static char *
-wait_sides(struct rekey *rekey, const char *direction, bool *failedp)
-{
-    long long int deadline = step_deadline();
-
-    for (;;) {
-        enum outcome outcome;
-        char *reason;
-
-        run_idls(rekey);
-        outcome = look(rekey, direction, &reason);
-        *failedp = outcome == OUTCOME_FAILED;
-        if (outcome == OUTCOME_OK || *failedp || time_msec() >= deadline) {
-            return reason;
-        }
-        free(reason);
-        wait_idls(rekey, deadline);
-    }
-}
 
 /* The steps. */
 
@@ -514,7 +136,7 @@ edit_del_old_in(struct rekey *rekey OVS_UNUSED, int side,
 static bool
 unmark(const struct xfrmrec_sa *sa)
 {
-    if (!sa || !is_new(sa)) {
+    if (!sa || !rekey_is_new(sa)) {
         return false;
     }
     xfrmrec_sa_update_external_ids_delkey(sa, ROLE);
@@ -573,11 +195,11 @@ delete_orphans(struct rekey *rekey, int side_idx)
         const struct xfrmrec_sa *sa, *next;
         struct ovsdb_idl_txn *txn;
 
-        run_idls(rekey);
+        rekey_run_idls(rekey);
         txn = ovsdb_idl_txn_create(side->idl);
         XFRMREC_SA_FOR_EACH_SAFE (sa, next, side->idl) {
-            if (is_used(side, sa, "out") && is_new(sa)
-                && !find_counterpart(other, sa)) {
+            if (rekey_is_used(side, sa, "out") && rekey_is_new(sa)
+                && !rekey_counterpart(other, sa)) {
                 xfrmrec_sa_delete(sa);
             }
         }
@@ -597,13 +219,13 @@ roll_back(struct rekey *rekey)
     bool failed;
     char *reason;
 
-    edit_both(rekey, edit_del_new_out);
-    reason = wait_sides(rekey, NULL, &failed);
+    rekey_edit_both(rekey, edit_del_new_out);
+    reason = rekey_wait_sides(rekey, NULL, &failed);
     if (reason) {
         ctl_fatal("%s; the new inbound SAs stay until --rollback is run "
                   "again", reason);
     }
-    edit_both(rekey, edit_del_new_in);
+    rekey_edit_both(rekey, edit_del_new_in);
 }
 
 /* Runs 'edit', which adds SAs of 'direction', and sees them into both kernels.
@@ -614,8 +236,8 @@ add_step(struct rekey *rekey, edit_func *edit, const char *direction)
     bool failed;
     char *reason;
 
-    edit_both(rekey, edit);
-    reason = wait_sides(rekey, direction, &failed);
+    rekey_edit_both(rekey, edit);
+    reason = rekey_wait_sides(rekey, direction, &failed);
     if (reason && failed) {
         roll_back(rekey);
         ctl_fatal("%s; rolled back, the old SAs are in force", reason);
@@ -630,8 +252,8 @@ drain(struct rekey *rekey)
     long long int end = time_msec() + rekey->drain;
 
     while (time_msec() < end) {
-        run_idls(rekey);
-        wait_idls(rekey, end);
+        rekey_run_idls(rekey);
+        rekey_wait_idls(rekey, end);
     }
 }
 
@@ -642,20 +264,20 @@ finish_step(struct rekey *rekey)
     char *reason;
 
     /* All of it must be in force before anything goes. */
-    reason = wait_sides(rekey, "in", &failed);
-    reason = reason ? reason : wait_sides(rekey, "out", &failed);
+    reason = rekey_wait_sides(rekey, "in", &failed);
+    reason = reason ? reason : rekey_wait_sides(rekey, "out", &failed);
     if (reason) {
         ctl_fatal("%s; %s", reason, again);
     }
-    edit_both(rekey, edit_del_old_out);
-    reason = wait_sides(rekey, NULL, &failed);
+    rekey_edit_both(rekey, edit_del_old_out);
+    reason = rekey_wait_sides(rekey, NULL, &failed);
     if (reason) {
         ctl_fatal("%s; the new SAs are in force, run the same command again "
                   "to finish", reason);
     }
     drain(rekey);
-    edit_both(rekey, edit_del_old_in);
-    edit_both(rekey, edit_unmark);
+    rekey_edit_both(rekey, edit_del_old_in);
+    rekey_edit_both(rekey, edit_unmark);
 }
 
 /* What can be known beforehand. */
@@ -742,8 +364,8 @@ rekey_run(struct rekey *rekey, int step, bool rollback)
 
     delete_orphans(rekey, 0);
     delete_orphans(rekey, 1);
-    run_idls(rekey);
-    collect(rekey);
+    rekey_run_idls(rekey);
+    rekey_collect(rekey);
     check_flows(rekey);
     check_step(rekey, step);
     if (rollback) {
@@ -762,7 +384,7 @@ rekey_run(struct rekey *rekey, int step, bool rollback)
         if (!step || step == 2) {
             add_step(rekey, edit_add_out, "out");
         }
-        collect(rekey);
+        rekey_collect(rekey);
     }
     put_summary(rekey, &summary);
     if (!step || step == 3) {
@@ -808,7 +430,7 @@ xfrmctl_rekey_run(struct ctl_command *c)
         ctl_fatal("%s", error);
     }
 
-    connect_sides(&rekey);
+    rekey_connect(&rekey);
     rekey_run(&rekey, step, rollback);
 
     for (size_t i = 0; i < 2; i++) {

@@ -257,8 +257,7 @@ cmd_sa_add(struct ctl_context *ctx)
         xfrmrec_sa_set_keymat(sa, add->keymat);
     }
     for (int i = 7; i < ctx->argc; i++) {
-        ctx->error = ctl_set_column(xfrmrec_table_sa.name, &sa->header_,
-                                    ctx->argv[i], ctx->symtab);
+        ctx->error = xfrmctl_set_column(ctx, &sa->header_, ctx->argv[i]);
         if (ctx->error) {
             return;
         }
@@ -353,7 +352,8 @@ compare_sas(const void *a_, const void *b_)
 
     cmp = cmp ? cmp : strcmp(a->direction, b->direction);
     cmp = cmp ? cmp : strcmp(a->dst, b->dst);
-    return cmp ? cmp : a->spi < b->spi ? -1 : a->spi > b->spi;
+    cmp = cmp ? cmp : a->spi < b->spi ? -1 : a->spi > b->spi;
+    return cmp ? cmp : strcmp(a->proto, b->proto);
 }
 
 /* The columns of sa-list, in their order; a key in addition with

@@ -10,13 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hmapx.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
 #include "xfrm-secret.h"
 #include "xfrm-text.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrmctl_monitor);
 
 /* How many notifications "show" prints. */
 #define SHOWN_NOTIFICATIONS 5
@@ -450,9 +452,12 @@ xfrmctl_monitor_run(struct ctl_command *c)
     while (m.n_printed < max && time_msec() < xfrmctl.deadline) {
         xfrmctl_idl_run(idl, xfrmctl.db);
         if (ovsdb_idl_has_ever_connected(idl)) {
-            /* What was there before is no event. */
             monitor_run(&m, idl, max);
-            m.quiet = false;
+            if (m.quiet) {
+                /* What was there before is no event. */
+                m.quiet = false;
+                VLOG_INFO("watching %s", xfrmctl.db);
+            }
         }
         ovsdb_idl_track_clear(idl);
         if (m.n_printed < max) {

@@ -3,9 +3,9 @@
 /* ovs-xfrmctl: the OVS_XFRM database from the command line.
  *
  * This file runs the command line, which ovs-xfrmctl-options.c reads, as one
- * transaction and, with --wait, sees it into the kernel.  The commands themselves are in the other
- * ovs-xfrmctl-*.c files, which stand below it, next to Open vSwitch's
- * db-ctl-base.  Nothing stands above. */
+ * transaction and, with --wait, sees it into the kernel.  The commands
+ * themselves are in the other ovs-xfrmctl-*.c files, which stand below it,
+ * next to Open vSwitch's db-ctl-base.  Nothing stands above. */
 
 #include <config.h>
 
@@ -196,6 +196,24 @@ print_output(struct ctl_command *c)
     }
 }
 
+/* Ends the program because the database did not take 'txn'; 'db' says which
+ * database, if that is a question.  What the server says is JSON. */
+void
+xfrmctl_refused(const char *db, const struct ovsdb_idl_txn *txn)
+{
+    const char *text = ovsdb_idl_txn_get_error(txn);
+    struct json *json = json_from_string(text);
+    const struct json *details
+        = (json->type == JSON_OBJECT
+           ? shash_find_data(json_object(json), "details") : NULL);
+
+    if (details && details->type == JSON_STRING) {
+        text = json_string(details);
+    }
+    ctl_fatal("%s%sthe database refused the transaction: %s",
+              db ? db : "", db ? ": " : "", text);
+}
+
 /* Makes the temporary UUIDs of inserted rows the ones they have now. */
 static void
 resolve_touched(struct xfrmctl_context *ctx, struct ovsdb_idl_txn *txn)
@@ -245,7 +263,6 @@ try_transaction(const char *args, struct ctl_command *commands,
     struct ovsdb_idl_txn *txn;
     struct xfrmctl_context ctx;
     bool again = false;
-    char *error;
 
     txn = the_idl_txn = ovsdb_idl_txn_create(idl);
     if (xfrmctl.dry_run) {
@@ -310,8 +327,7 @@ try_transaction(const char *args, struct ctl_command *commands,
     } else if (status == TXN_TRY_AGAIN) {
         goto again;
     } else {
-        error = xstrdup(ovsdb_idl_txn_get_error(txn));
-        ctl_fatal("the database refused the transaction: %s", error);
+        xfrmctl_refused(NULL, txn);
     }
 
     ovsdb_idl_txn_destroy(txn);
@@ -466,6 +482,8 @@ main(int argc, char *argv[])
     fatal_ignore_sigpipe();
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
     vlog_set_levels_from_string_assert("reconnect:warn");
+    /* What it warns of we say ourselves. */
+    vlog_set_levels_from_string_assert("ovsdb_idl:console:err");
 
     ctl_init(&xfrmrec_idl_class, xfrmrec_table_classes, tables, NULL,
              xfrmctl_exit);

@@ -61,6 +61,8 @@ void xfrmctl_touch(struct ctl_context *, const struct ovsdb_idl_row *);
 struct ovsdb_idl *xfrmctl_connect(const char *db, bool with_keys);
 void xfrmctl_idl_run(struct ovsdb_idl *, const char *db);
 void xfrmctl_check_deadline(const char *what);
+OVS_NO_RETURN void xfrmctl_refused(const char *db,
+                                   const struct ovsdb_idl_txn *);
 OVS_NO_RETURN void xfrmctl_exit(int status);
 
 /* Commands that are no transaction: they run alone on a command line. */
@@ -84,6 +86,8 @@ void xfrmctl_db_guard(struct ctl_command *);
 void xfrmctl_db_finish(struct ctl_context *, struct ctl_command *);
 const struct ovsdb_idl_column *xfrmctl_db_find_column(
     const struct ovsdb_idl_table_class *, const char *arg, char **errorp);
+char *xfrmctl_set_column(struct ctl_context *, const struct ovsdb_idl_row *,
+                         const char *arg);
 void xfrmctl_fill_cell(struct cell *, const struct ovsdb_idl_row *,
                        const struct ovsdb_idl_column *);
 
