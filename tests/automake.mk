@@ -61,6 +61,8 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/unit.at \
 	tests/unit-nonce.at \
+	tests/ovs-xfrmctl.at \
+	tests/ovs-xfrmctl-rekey.at \
 	tests/dummy.at
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at \
