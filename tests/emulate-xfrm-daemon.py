@@ -11,6 +11,9 @@ how, from one moment to the next:
     deaf            nothing is confirmed, as if there were no daemon
     refuse DIR      SAs of direction DIR get an error, others as above
 
+NAME.serving has the mode that is in force: nothing is under way that belongs
+to another.
+
 For tests of ovs-xfrmctl, which run it in the background."""
 
 import json
@@ -29,7 +32,10 @@ def transact(name, *ops):
 
 def serve(name):
     with open(name + ".mode") as f:
-        mode = f.read().split()
+        text = f.read()
+    with open(name + ".serving", "w") as f:
+        f.write(text)
+    mode = text.split()
     if not mode or mode[0] == "deaf":
         return
     result = transact(name, {"op": "select", "table": "XFRM_Global",
