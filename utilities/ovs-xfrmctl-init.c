@@ -90,6 +90,61 @@ add_database(const struct ctl_command *c)
     free(file_name);
 }
 
+/* Is version 'a' older than 'b'?  Versions are "X.Y.Z" (RFC 7047, section
+ * 3.1). */
+static bool
+is_older(const char *a, const char *b)
+{
+    unsigned int x[3], y[3];
+
+    if (!ovs_scan(a, "%u.%u.%u", &x[0], &x[1], &x[2])
+        || !ovs_scan(b, "%u.%u.%u", &y[0], &y[1], &y[2])) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(x); i++) {
+        if (x[i] != y[i]) {
+            return x[i] < y[i];
+        }
+    }
+    return false;
+}
+
+/* Gives a database of an older version our schema; its rows stay.  One of a
+ * newer version stays as it is: it has all columns that we know. */
+static void
+upgrade_schema(void)
+{
+    const char *name = xfrmrec_idl_class.database;
+    const char *ours = xfrmrec_get_db_version();
+    const struct json *version = NULL;
+    struct json *schema, *result;
+    char *error;
+
+    error = xfrmctl_rpc(xfrmctl.db, "get_schema",
+                        json_array_create_1(json_string_create(name)),
+                        &schema);
+    if (!error && schema && schema->type == JSON_OBJECT) {
+        version = shash_find_data(json_object(schema), "version");
+    }
+    if (version && version->type == JSON_STRING
+        && is_older(json_string(version), ours) && !xfrmctl.dry_run) {
+        error = xfrmctl_rpc(xfrmctl.db, "convert",
+                            json_array_create_2(
+                                json_string_create(name),
+                                json_clone(xfrmctl_schema_json())),
+                            &result);
+        json_destroy(result);
+        if (error) {
+            ctl_fatal("cannot convert the database from schema version %s to "
+                      "%s: %s", json_string(version), ours, error);
+        }
+    }
+    if (error) {
+        ctl_fatal("%s: %s", xfrmctl.db, error);
+    }
+    json_destroy(schema);
+}
+
 static bool
 is_empty(const struct ovsdb_idl *idl)
 {
@@ -158,6 +213,7 @@ xfrmctl_init_run(struct ctl_command *c)
         }
     }
     add_database(c);
+    upgrade_schema();
 
     idl = xfrmctl_connect(xfrmctl.db, false);
     seqno = ovsdb_idl_get_seqno(idl);
