@@ -713,6 +713,13 @@ dummy_event_recv(struct xfrm_backend *backend, struct xfrm_event *event)
     return error;
 }
 
+/* Here it costs nothing to hear them always. */
+static void
+dummy_hear_acquires(struct xfrm_backend *backend OVS_UNUSED,
+                    bool hear OVS_UNUSED)
+{
+}
+
 static void
 dummy_event_wait(struct xfrm_backend *backend)
 {
@@ -770,5 +777,6 @@ const struct xfrm_backend_class xfrm_backend_dummy = {
     .route_mtu = dummy_route_mtu,
     .event_recv = dummy_event_recv,
     .event_wait = dummy_event_wait,
+    .hear_acquires = dummy_hear_acquires,
     .counters = dummy_counters,
 };

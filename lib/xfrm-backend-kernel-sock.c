@@ -58,7 +58,7 @@ kernel_sock_join(struct nl_sock *nl, int protocol)
 
     if (protocol == NETLINK_XFRM) {
         error = nl_socket_add_memberships(nl, XFRMNLGRP_SA, XFRMNLGRP_POLICY,
-                                          XFRMNLGRP_EXPIRE, XFRMNLGRP_ACQUIRE,
+                                          XFRMNLGRP_EXPIRE,
                                           XFRMNLGRP_MAPPING, 0);
     } else {
         error = nl_socket_add_memberships(nl, RTNLGRP_LINK,

@@ -567,6 +567,20 @@ kernel_event_wait(struct xfrm_backend *backend)
     }
 }
 
+static void
+kernel_hear_acquires(struct xfrm_backend *backend, bool hear)
+{
+    struct kernel_backend *kb = kernel_backend_cast(backend);
+
+    if (kb->xfrm_events.nl) {
+        if (hear) {
+            nl_socket_add_membership(kb->xfrm_events.nl, XFRMNLGRP_ACQUIRE);
+        } else {
+            nl_socket_drop_membership(kb->xfrm_events.nl, XFRMNLGRP_ACQUIRE);
+        }
+    }
+}
+
 const struct xfrm_backend_class xfrm_backend_kernel = {
     .name = "kernel",
     .open = kernel_open,
@@ -589,5 +603,6 @@ const struct xfrm_backend_class xfrm_backend_kernel = {
     .route_mtu = kernel_route_mtu,
     .event_recv = kernel_event_recv,
     .event_wait = kernel_event_wait,
+    .hear_acquires = kernel_hear_acquires,
     .counters = kernel_counters,
 };

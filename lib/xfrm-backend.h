@@ -182,6 +182,12 @@ struct xfrm_backend_class {
     int (*event_recv)(struct xfrm_backend *, struct xfrm_event *);
     void (*event_wait)(struct xfrm_backend *);
 
+    /* Whether XFRM_EVENT_ACQUIRE is heard; at first it is not.  As long as
+     * anybody hears it, the kernel keeps a state without SPI for each packet
+     * that lacked an SA (sysctl net.core.xfrm_acq_expires: 165 s), which
+     * cannot be deleted. */
+    void (*hear_acquires)(struct xfrm_backend *, bool hear);
+
     /* The caller frees '*countersp'. */
     int (*counters)(struct xfrm_backend *, struct xfrm_counter **countersp,
                     size_t *n);

@@ -70,6 +70,7 @@ struct xfrm_shared {
     /* Rows of a database: what is new, and what came of them. */
     struct ovs_list row_changes OVS_GUARDED;    /* "xfrm_row_change"s. */
     bool hold OVS_GUARDED;
+    bool watched OVS_GUARDED;   /* Somebody reads the notes. */
     struct ovs_list results OVS_GUARDED;        /* "xfrm_result_node"s. */
     struct hmap results_by_uuid OVS_GUARDED;    /* The same. */
     struct ovs_list notes OVS_GUARDED;          /* "struct xfrm_note"s. */

@@ -70,6 +70,17 @@ xfrm_engine_hold(bool hold)
     seq_change(wake);
 }
 
+void
+xfrm_engine_watch(bool watched)
+{
+    struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_shared.watched = watched;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(wake);
+}
+
 uint64_t
 xfrm_engine_ticket(void)
 {
@@ -233,6 +244,6 @@ xfrm_engine_forget_rows(void)
     LIST_FOR_EACH_POP (change, list_node, &xfrm_shared.row_changes) {
         row_change_free(change);
     }
-    xfrm_shared.hold = false;
+    xfrm_shared.hold = xfrm_shared.watched = false;
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }

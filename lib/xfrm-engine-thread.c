@@ -59,6 +59,8 @@ struct engine {
     long long int next_prune;
 
     struct ovs_list row_changes;
+    bool watched;               /* Somebody reads the notes. */
+    bool hearing;               /* ...and the datapath was told so. */
 
     /* This pass. */
     struct xfrm_entry **entries;
@@ -117,6 +119,7 @@ take_changes(struct engine *e, uint64_t *ticketp)
         releasing = true;
     }
     e->ctx.hold = xfrm_shared.hold;
+    e->watched = xfrm_shared.watched;
     *ticketp = xfrm_shared.ticket_given;
     if (xfrm_shared.prune_wanted) {
         svec_clear(&e->prune);
@@ -296,6 +299,20 @@ handle_expire(struct engine *e, const struct xfrm_event *event)
     }
 }
 
+static void
+handle_acquire(struct engine *e, const struct xfrm_event *event)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_port *port = e->entries[i]->port;
+
+        if (port->gen && !port->removing
+            && port->config.options.if_id == event->if_id
+            && port->config.options.keying == XFRM_KEYING_MANAGED) {
+            xfrm_port_note_acquire(port, &e->ctx, event);
+        }
+    }
+}
+
 static bool
 concerns(const struct xfrm_port *port, const struct xfrm_event *event)
 {
@@ -342,6 +359,10 @@ receive_events(struct engine *e)
     if (!e->ctx.backend) {
         return;
     }
+    if (e->hearing != e->watched) {
+        e->hearing = e->watched;
+        e->class->hear_acquires(e->ctx.backend, e->hearing);
+    }
     while (!e->class->event_recv(e->ctx.backend, &event)) {
         if (event.type == XFRM_EVENT_ROUTE) {
             long long int when = MAX(time_msec() + COALESCE,
@@ -356,6 +377,8 @@ receive_events(struct engine *e)
             VLOG_INFO("events were lost; comparing everything");
         } else if (event.type == XFRM_EVENT_EXPIRE) {
             handle_expire(e, &event);
+        } else if (event.type == XFRM_EVENT_ACQUIRE) {
+            handle_acquire(e, &event);
         }
         for (size_t i = 0; i < e->n; i++) {
             if (concerns(e->entries[i]->port, &event)) {

@@ -124,6 +124,10 @@ uint64_t xfrm_engine_ticket(void);
  * false if there is none.  The caller destroys it. */
 bool xfrm_engine_take_result(struct xfrm_row_result *);
 
+/* Whether somebody is there who reads the notes; without, packets that lack an
+ * SA are not noted, since the kernel makes that expensive. */
+void xfrm_engine_watch(bool);
+
 /* Takes the oldest note, or NULL.  The caller frees it. */
 struct xfrm_note *xfrm_engine_take_note(void);
 

@@ -23,6 +23,9 @@ VLOG_DEFINE_THIS_MODULE(xfrm_port_rows);
 /* Sequence numbers that are left when a controller is told. */
 #define NUMBERS_LEFT (UINT32_MAX / 16)
 
+/* Milliseconds between two notes of missing SAs of one port. */
+#define ACQUIRE_INTERVAL 1000
+
 /* Results. */
 
 /* What can be seen of 'row' may have changed. */
@@ -449,6 +452,38 @@ observe_limits(struct xfrm_port *port, struct xfrm_port_context *ctx,
                  "near its last sequence number: rekey");
     }
     return false;
+}
+
+/* A packet found a policy but no SA.  The kernel says so for each flow; one
+ * note in a while is enough. */
+void
+xfrm_port_note_acquire(struct xfrm_port *port, struct xfrm_port_context *ctx,
+                       const struct xfrm_event *event)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct xfrm_note *note;
+
+    port->n_acquires++;
+    if (time_msec() < port->next_acquire) {
+        return;
+    }
+    port->next_acquire = time_msec() + ACQUIRE_INTERVAL;
+
+    ds_put_format(&s, "port \"%s\": a packet needs an SA from ", port->name);
+    xfrm_addr_format(&event->src, &s);
+    ds_put_cstr(&s, " to ");
+    xfrm_addr_format(&event->dst, &s);
+    ds_put_cstr(&s, ": ");
+    xfrm_sel_format(&event->sel, &s);
+    note = xfrm_port_note(ctx, XFRM_NOTE_ACQUIRE, event->if_id,
+                          ds_steal_cstr(&s));
+    note->count = port->n_acquires;
+    note->has_sa = true;
+    note->dir = event->dir;
+    note->src = event->src;
+    note->dst = event->dst;
+    note->proto = event->proto ? event->proto : IPPROTO_ESP;
+    port->n_acquires = 0;
 }
 
 /* Once for each SA. */

@@ -98,6 +98,8 @@ struct xfrm_port {
     struct xfrm_trouble kernel_trouble;
     struct xfrm_trouble key_trouble;
     struct xfrm_trouble depart_trouble;
+    long long int next_acquire; /* No note of a missing SA before this, ms. */
+    uint64_t n_acquires;        /* Since the last note. */
     bool conflict;              /* A foreign SA is in the way. */
     bool has_rival;             /* Another port's key is in the way. */
     bool in_sync;               /* Nothing failed, nothing has changed. */
@@ -190,6 +192,8 @@ bool xfrm_port_observe_rows(struct xfrm_port *, struct xfrm_port_context *);
 struct xfrm_note *xfrm_port_note(struct xfrm_port_context *,
                                  enum xfrm_note_type, uint32_t if_id,
                                  char *message);
+void xfrm_port_note_acquire(struct xfrm_port *, struct xfrm_port_context *,
+                            const struct xfrm_event *);
 void xfrm_port_note_soft(struct xfrm_port_context *, struct xfrm_row *);
 void xfrm_port_note_hard(struct xfrm_port_context *, struct xfrm_row *);
 

@@ -804,6 +804,7 @@ run_events(struct ovs_cmdl_context *ctx)
         op.type = XFRM_OP_SA_DEL;
     }
     xfrm_sa_spec_destroy(&sa);
+    class->hear_acquires(backend, true);
     printf("listening\n");
     fflush(stdout);
 

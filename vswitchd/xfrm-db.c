@@ -258,6 +258,7 @@ connect_idl(void)
     };
 
     VLOG_INFO("%s: found", DATABASE);
+    xfrm_engine_watch(true);
     idl = ovsdb_idl_create(remote, &xfrmrec_idl_class, true, true);
     ovsdb_idl_track_add_all(idl);
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
@@ -280,6 +281,7 @@ disconnect_idl(void)
     ovsdb_idl_destroy(idl);
     idl = NULL;
     loaded = false;
+    xfrm_engine_watch(false);
 }
 
 static void
