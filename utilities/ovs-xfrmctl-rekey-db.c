@@ -33,23 +33,35 @@ rekey_is_new(const struct xfrmrec_sa *sa)
     return role && !strcmp(role, ROLE_NEW);
 }
 
-static bool
-replaces(const struct xfrmrec_sa *sa, const struct xfrmrec_sa *old)
+/* Returns the SPI of the SA that 'sa' is to replace, 0 if it says none. */
+static int64_t
+replaced_spi(const struct xfrmrec_sa *sa)
 {
     uint64_t spi;
 
-    return rekey_is_new(sa) && !strcmp(sa->dst, old->dst)
-           && !strcmp(sa->proto, old->proto)
-           && xfrm_text_to_uint(smap_get_def(&sa->external_ids, REPLACES, ""),
-                                UINT32_MAX, &spi)
-           && (int64_t) spi == old->spi;
+    xfrm_text_to_uint(smap_get_def(&sa->external_ids, REPLACES, ""),
+                      UINT32_MAX, &spi);
+    return spi;
 }
 
-static bool
-same_packets(const struct xfrmrec_sa *a, const struct xfrmrec_sa *b)
+/* Returns the SA in the database of 'side' that the kernel would find by
+ * these, or NULL. */
+const struct xfrmrec_sa *
+rekey_find_sa(const struct side *side, const char *dst, int64_t spi,
+              const char *proto)
 {
-    return (a->spi == b->spi && !strcmp(a->dst, b->dst)
-            && !strcmp(a->proto, b->proto));
+    const struct xfrmrec_sa *found = NULL, *sa;
+    struct xfrmrec_sa *key = xfrmrec_sa_index_init_row(side->by_spi);
+
+    xfrmrec_sa_index_set_spi(key, spi);
+    XFRMREC_SA_FOR_EACH_EQUAL (sa, key, side->by_spi) {
+        if (!strcmp(sa->dst, dst) && !strcmp(sa->proto, proto)) {
+            found = sa;
+            break;
+        }
+    }
+    xfrmrec_sa_index_destroy_row(key);
+    return found;
 }
 
 /* Is 'sa' one that 'side' uses for traffic of 'direction'?  What has no key
@@ -68,14 +80,10 @@ const struct xfrmrec_sa *
 rekey_counterpart(const struct side *side, const struct xfrmrec_sa *sa)
 {
     const char *direction = strcmp(sa->direction, "in") ? "in" : "out";
-    const struct xfrmrec_sa *other;
+    const struct xfrmrec_sa *other = rekey_find_sa(side, sa->dst, sa->spi,
+                                                   sa->proto);
 
-    XFRMREC_SA_FOR_EACH (other, side->idl) {
-        if (rekey_is_used(side, other, direction) && same_packets(other, sa)) {
-            return other;
-        }
-    }
-    return NULL;
+    return other && rekey_is_used(side, other, direction) ? other : NULL;
 }
 
 static struct flow *
@@ -110,14 +118,17 @@ collect_into(struct rekey *rekey, int receiver)
         }
     }
     XFRMREC_SA_FOR_EACH (sa, in_side->idl) {
+        int64_t spi = replaced_spi(sa);
         struct flow *flow = NULL;
 
         if (!rekey_is_used(in_side, sa, "in") || !rekey_is_new(sa)) {
             continue;
         }
         for (size_t i = first; i < rekey->n_flows; i++) {
-            if (rekey->flows[i].old_in
-                && replaces(sa, rekey->flows[i].old_in)) {
+            const struct xfrmrec_sa *old = rekey->flows[i].old_in;
+
+            if (old && old->spi == spi && !strcmp(old->dst, sa->dst)
+                && !strcmp(old->proto, sa->proto)) {
                 flow = &rekey->flows[i];
             }
         }
@@ -193,6 +204,8 @@ rekey_connect(struct rekey *rekey)
         char *lock = xasprintf("ovs_xfrm_rekey_%"PRIu32, side->if_id);
 
         side->idl = xfrmctl_connect(side->db, true);
+        side->by_spi = ovsdb_idl_index_create1(side->idl,
+                                               &xfrmrec_sa_col_spi);
         ovsdb_idl_set_lock(side->idl, lock);
         free(lock);
     }

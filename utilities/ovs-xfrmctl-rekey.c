@@ -65,8 +65,8 @@ static bool
 spi_is_free(const struct rekey *rekey, const char *dst, const char *proto,
             uint32_t spi)
 {
-    return (!xfrmctl_sa_find(rekey->sides[0].idl, dst, spi, proto)
-            && !xfrmctl_sa_find(rekey->sides[1].idl, dst, spi, proto));
+    return (!rekey_find_sa(&rekey->sides[0], dst, spi, proto)
+            && !rekey_find_sa(&rekey->sides[1], dst, spi, proto));
 }
 
 static bool

@@ -19,6 +19,7 @@ struct side {
     const char *db;
     uint32_t if_id;
     struct ovsdb_idl *idl;
+    struct ovsdb_idl_index *by_spi;     /* Of its SAs; owned by 'idl'. */
     int64_t next_cfg;           /* What its daemon must confirm. */
 };
 
@@ -43,6 +44,8 @@ bool rekey_is_used(const struct side *, const struct xfrmrec_sa *,
                    const char *direction);
 const struct xfrmrec_sa *rekey_counterpart(const struct side *,
                                            const struct xfrmrec_sa *);
+const struct xfrmrec_sa *rekey_find_sa(const struct side *, const char *dst,
+                                       int64_t spi, const char *proto);
 void rekey_collect(struct rekey *);
 
 /* Changes what 'side' has of 'flow' in 'txn'.  Returns true if it did. */
