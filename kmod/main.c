@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c: brings the parts of the module up and takes them down in reverse.
+ *
+ * The module serves the rtnl kind "xfrm" in place of the kernel's own
+ * xfrm_interface and goes by the same module name.
+ */
+#include <linux/module.h>
+
+#include "port.h"
+
+static int __init xport_module_init(void)
+{
+	int err;
+
+	err = xport_table_init();
+	if (err)
+		return err;
+	err = xport_receive_init();
+	if (err)
+		goto table;
+	err = xport_encap_init();
+	if (err)
+		goto receive;
+	err = xport_link_init();
+	if (err)
+		goto encap;
+	return 0;
+
+encap:
+	xport_encap_exit();
+receive:
+	xport_receive_exit();
+table:
+	xport_table_exit();
+	return err;
+}
+
+static void __exit xport_module_exit(void)
+{
+	xport_link_exit();
+	xport_encap_exit();
+	xport_receive_exit();
+	xport_table_exit();
+}
+
+module_init(xport_module_init);
+module_exit(xport_module_exit);
+MODULE_LICENSE("GPL");
+MODULE_VERSION(XPORT_VERSION);
+MODULE_DESCRIPTION("XFRM interface for routed hosts and bridge ports");
+MODULE_ALIAS_RTNL_LINK("xfrm");
+MODULE_ALIAS_NETDEV("xfrm0");

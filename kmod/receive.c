@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * receive.c: a packet that an SA has decrypted becomes one that its port
+ * received.
+ *
+ * The stack checks the inbound policy of what it delivers.  Nobody does for a
+ * device whose packets a bridge takes (any rx_handler), or that has moved to
+ * another namespace: there the check happens here, for every packet, with no
+ * verdict remembered, since the kernel has no number that moves with every
+ * change of a policy.
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/module.h>
+#include <net/ah.h>
+#include <net/dst_metadata.h>
+#include <net/esp.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+#include <net/xfrm.h>
+#include <linux/snmp.h>
+
+#include "compat.h"
+#include "port.h"
+
+/* ------------------------------------------------------------------------
+ * Which port a packet belongs to, as the policy code asks.
+ */
+
+static bool decode_session(struct sk_buff *skb, unsigned short family,
+			   struct xfrm_if_decode_session_result *res)
+{
+	struct net_device *dev = skb->dev;
+	struct xport *port;
+	int slave = 0;
+
+	if (!dev || !secpath_exists(skb))
+		return false;
+	/* Behind a VRF the packet's device is the VRF. */
+	if (family == AF_INET)
+		slave = inet_sdif(skb);
+	else if (family == AF_INET6)
+		slave = inet6_sdif(skb);
+	if (slave)
+		dev = dev_get_by_index_rcu(dev_net(dev), slave);
+	if (!dev || !(dev->flags & IFF_UP) || !xport_is_port(dev))
+		return false;
+
+	port = netdev_priv(dev);
+	res->net = port->key.net;
+	res->if_id = port->external ? xfrm_input_state(skb)->if_id
+				    : xport_if_id(port);
+	return true;
+}
+
+static const struct xfrm_if_cb if_cb = {
+	.decode_session = decode_session,
+};
+
+/* ------------------------------------------------------------------------
+ * Inbound policy.
+ */
+
+#ifdef CONFIG_XFRM_STATISTICS
+/* The kernel says why it refuses in its own counters only. */
+static const struct {
+	int mib;
+	enum xport_reason reason;
+} verdicts[] = {
+	{ LINUX_MIB_XFRMINNOPOLS, XPORT_RX_NO_POLICY },
+	{ LINUX_MIB_XFRMINSTATEMISMATCH, XPORT_RX_SELECTOR },
+	{ LINUX_MIB_XFRMINTMPLMISMATCH, XPORT_RX_TEMPLATE },
+	{ LINUX_MIB_XFRMINPOLBLOCK, XPORT_RX_DISCARD },
+	{ LINUX_MIB_XFRMINSTATEMODEERROR, XPORT_RX_MODE },
+};
+
+static unsigned long verdict_count(struct net *net, int i)
+{
+	return this_cpu_read(net->mib.xfrm_statistics->mibs[verdicts[i].mib]);
+}
+#endif
+
+/* Called with BHs off: this CPU's counters move for this packet only. */
+static bool policy_allows(struct xport *port, struct sk_buff *skb,
+			  unsigned short family)
+{
+	enum xport_reason reason = XPORT_RX_POLICY;
+#ifdef CONFIG_XFRM_STATISTICS
+	unsigned long before[ARRAY_SIZE(verdicts)];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(verdicts); i++)
+		before[i] = verdict_count(port->key.net, i);
+#endif
+	/*
+	 * Not xfrm_policy_check(), which lets devices and routes opt out and
+	 * takes no policy at all for permission.
+	 */
+	if (__xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, family))
+		return true;
+#ifdef CONFIG_XFRM_STATISTICS
+	for (i = 0; i < ARRAY_SIZE(verdicts); i++)
+		if (verdict_count(port->key.net, i) != before[i])
+			reason = verdicts[i].reason;
+#endif
+	xport_count(port, reason);
+	return false;
+}
+
+/* ------------------------------------------------------------------------
+ * Delivery.
+ */
+
+/*
+ * Transport mode: the IP header still names the protocol of the SA.  Writes
+ * the one that was inside, as the stack will in a moment.
+ */
+static void uncover_protocol(struct sk_buff *skb, unsigned short family)
+{
+	u8 protocol = XFRM_MODE_SKB_CB(skb)->protocol;
+
+	if (family == AF_INET)
+		ip_hdr(skb)->protocol = protocol;
+	else
+		skb_network_header(skb)[IP6CB(skb)->nhoff] = protocol;
+}
+
+/*
+ * Transport mode into a bridge: the stack would route the packet to its own
+ * address.  A copy of the packet's descriptor goes to the bridge, and the
+ * original ends here.
+ */
+static bool hand_over(struct sk_buff *skb, unsigned short family)
+{
+	struct sk_buff *out;
+
+	__skb_push(skb, skb->data - skb_network_header(skb));
+	if (family == AF_INET) {
+		ip_hdr(skb)->tot_len = htons(skb->len);
+		ip_send_check(ip_hdr(skb));
+	} else {
+		ipv6_hdr(skb)->payload_len =
+			htons(skb->len - sizeof(struct ipv6hdr));
+	}
+	out = skb_clone(skb, GFP_ATOMIC);
+	if (!out)
+		return false;
+	out->protocol = family == AF_INET ? htons(ETH_P_IP)
+					  : htons(ETH_P_IPV6);
+	out->pkt_type = PACKET_HOST;
+	skb_reset_mac_header(out);
+	skb_reset_mac_len(out);
+	nf_reset_ct(out);
+	if (skb_valid_dst(out))
+		skb_dst_drop(out);
+	secpath_reset(out);
+	netif_rx(out);
+	return true;
+}
+
+static bool attach_metadata(struct sk_buff *skb, u32 if_id, int link,
+			    bool bridge)
+{
+	struct metadata_dst *md;
+
+	md = metadata_dst_alloc(0, bridge ? METADATA_IP_TUNNEL : METADATA_XFRM,
+				GFP_ATOMIC);
+	if (!md)
+		return false;
+	if (bridge) {
+		md->u.tun_info.key.tun_id =
+			key32_to_tunnel_id(cpu_to_be32(if_id));
+		xport_set_tunnel_key(&md->u.tun_info);
+	} else {
+		md->u.xfrm_info.if_id = if_id;
+		md->u.xfrm_info.link = link;
+	}
+	skb_dst_drop(skb);
+	skb_dst_set(skb, &md->dst);
+	return true;
+}
+
+/*
+ * The transformation of SKB has ended, with ERR.  Returns 1 if it is no
+ * packet of ours, 0 to go on with it, a negative errno to drop it.
+ */
+static int received(struct sk_buff *skb, int err)
+{
+	struct xfrm_state *x = xfrm_input_state(skb);
+	unsigned short family;
+	struct net_device *dev;
+	struct xport *port;
+	bool bridge, moved;
+	unsigned int len;
+	int link;
+
+	if (!x)
+		return 1;
+	port = xport_find(xs_net(x), x->if_id);
+	if (!port)
+		return 1;
+	dev = port->dev;
+	/* What was dropped below is announced here once more. */
+	if (err && skb->dev == dev)
+		return 0;
+	if (!(dev->flags & IFF_UP)) {
+		xport_count(port, XPORT_RX_DOWN);
+		skb->dev = dev;
+		return -ENETDOWN;
+	}
+	if (err) {
+		xport_count(port, XPORT_RX_TRANSFORM);
+		DEV_STATS_INC(dev, rx_errors);
+		DEV_STATS_INC(dev, rx_dropped);
+		return 0;
+	}
+
+	link = skb->dev->ifindex;
+	skb->dev = dev;
+	len = skb->len;
+	bridge = rcu_access_pointer(dev->rx_handler);
+	moved = !net_eq(port->key.net, dev_net(dev));
+	if (bridge || moved) {
+		bool transport = x->props.mode == XFRM_MODE_TRANSPORT;
+
+		if (transport)
+			family = x->props.family;
+		else
+			family = skb->protocol == htons(ETH_P_IP) ? AF_INET
+								  : AF_INET6;
+		if (transport)
+			uncover_protocol(skb, family);
+		if (!policy_allows(port, skb, family)) {
+			DEV_STATS_INC(dev, rx_dropped);
+			return -EPERM;
+		}
+		if (moved && !bridge) {
+			skb_scrub_packet(skb, true);
+		} else if (bridge) {
+			if (port->external &&
+			    !attach_metadata(skb, x->if_id, link, true)) {
+				xport_count(port, XPORT_RX_NO_MEMORY);
+				return -ENOMEM;
+			}
+			if (moved)
+				skb->mark = 0;
+			if (transport) {
+				if (!hand_over(skb, family)) {
+					xport_count(port,
+						    XPORT_RX_NO_MEMORY);
+					return -ENOMEM;
+				}
+				dev_sw_netstats_rx_add(dev, len);
+				return -EINPROGRESS;
+			}
+			dev_sw_netstats_rx_add(dev, len);
+			return 0;
+		}
+	}
+	if (port->external && !attach_metadata(skb, x->if_id, link, false)) {
+		xport_count(port, XPORT_RX_NO_MEMORY);
+		return -ENOMEM;
+	}
+	dev_sw_netstats_rx_add(dev, len);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * ICMP errors about packets that a port has sent.
+ */
+
+/* Finds the SPI behind a header of LEN bytes; true if PROTOCOL has one. */
+static bool spi_of(const struct sk_buff *skb, int len, u8 protocol,
+		   __be32 *spi)
+{
+	const u8 *p = skb->data + len;
+
+	switch (protocol) {
+	case IPPROTO_ESP:
+		*spi = ((const struct ip_esp_hdr *)p)->spi;
+		return true;
+	case IPPROTO_AH:
+		*spi = ((const struct ip_auth_hdr *)p)->spi;
+		return true;
+	case IPPROTO_COMP:
+		*spi = htonl(ntohs(((const struct ip_comp_hdr *)p)->cpi));
+		return true;
+	}
+	return false;
+}
+
+static bool sent_by_port(struct net *net, u32 mark,
+			 const xfrm_address_t *daddr, __be32 spi, u8 protocol,
+			 unsigned short family)
+{
+	struct xfrm_state *x;
+	bool ours;
+
+	x = xfrm_state_lookup(net, mark, daddr, spi, protocol, family);
+	if (!x)
+		return false;
+	ours = xport_find(net, x->if_id);
+	xfrm_state_put(x);
+	return ours;
+}
+
+static int error4(struct sk_buff *skb, u32 info)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	const struct icmphdr *icmp = icmp_hdr(skb);
+	struct net *net = dev_net(skb->dev);
+	u8 protocol = iph->protocol;
+	__be32 spi;
+
+	if (icmp->type != ICMP_REDIRECT &&
+	    !(icmp->type == ICMP_DEST_UNREACH &&
+	      icmp->code == ICMP_FRAG_NEEDED))
+		return 0;
+	if (!spi_of(skb, iph->ihl * 4, protocol, &spi))
+		return 0;
+	if (!sent_by_port(net, skb->mark, (const xfrm_address_t *)&iph->daddr,
+			  spi, protocol, AF_INET))
+		return -1;
+	if (icmp->type == ICMP_DEST_UNREACH)
+		ipv4_update_pmtu(skb, net, info, 0, protocol);
+	else
+		ipv4_redirect(skb, net, 0, protocol);
+	return 0;
+}
+
+static int error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type,
+		  u8 code, int offset, __be32 info)
+{
+	const struct ipv6hdr *iph = (const struct ipv6hdr *)skb->data;
+	struct net *net = dev_net(skb->dev);
+	u8 protocol = iph->nexthdr;
+	__be32 spi;
+
+	if (type != ICMPV6_PKT_TOOBIG && type != NDISC_REDIRECT)
+		return 0;
+	if (!spi_of(skb, offset, protocol, &spi))
+		return 0;
+	if (!sent_by_port(net, skb->mark, (const xfrm_address_t *)&iph->daddr,
+			  spi, protocol, AF_INET6))
+		return -1;
+	if (type == NDISC_REDIRECT)
+		ip6_redirect(skb, net, skb->dev->ifindex, 0,
+			     sock_net_uid(net, NULL));
+	else
+		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Registration.  Before the kernel's own handlers of the same protocols: the
+ * first that knows a packet decides.
+ */
+
+static int input6(struct sk_buff *skb, int nexthdr, __be32 spi, int encap)
+{
+	return xfrm_input(skb, nexthdr, spi, encap);
+}
+
+#define HANDLER4 { \
+	.handler = xfrm4_rcv, \
+	.input_handler = xfrm_input, \
+	.cb_handler = received, \
+	.err_handler = error4, \
+	.priority = 10, \
+}
+#define HANDLER6 { \
+	.handler = xfrm6_rcv, \
+	.input_handler = input6, \
+	.cb_handler = received, \
+	.err_handler = error6, \
+	.priority = 10, \
+}
+
+static const u8 protocols[] = { IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP };
+static struct xfrm4_protocol handlers4[] = { HANDLER4, HANDLER4, HANDLER4 };
+static struct xfrm6_protocol handlers6[] = { HANDLER6, HANDLER6, HANDLER6 };
+
+static void unregister_handlers(int n4, int n6)
+{
+	while (n6-- > 0)
+		xfrm6_protocol_deregister(&handlers6[n6], protocols[n6]);
+	while (n4-- > 0)
+		xfrm4_protocol_deregister(&handlers4[n4], protocols[n4]);
+}
+
+int xport_receive_init(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
+		err = xfrm4_protocol_register(&handlers4[i], protocols[i]);
+		if (err) {
+			unregister_handlers(i, 0);
+			return err;
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
+		err = xfrm6_protocol_register(&handlers6[i], protocols[i]);
+		if (err) {
+			unregister_handlers(ARRAY_SIZE(protocols), i);
+			return err;
+		}
+	}
+	xfrm_if_register_cb(&if_cb);
+	return 0;
+}
+
+void xport_receive_exit(void)
+{
+	xfrm_if_unregister_cb();
+	unregister_handlers(ARRAY_SIZE(protocols), ARRAY_SIZE(protocols));
+	/* Callers of the session callback hold an RCU read lock only. */
+	synchronize_net();
+}
