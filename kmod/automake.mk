@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The kernel module.  Nothing here belongs to "make all": a machine without
+# kernel headers builds, checks and ships the rest.
+
+EXTRA_DIST += \
+	kmod/Kbuild \
+	kmod/build \
+	kmod/compat.h \
+	kmod/dkms.conf.in \
+	kmod/encap.c \
+	kmod/link.c \
+	kmod/main.c \
+	kmod/pmtu.c \
+	kmod/port.h \
+	kmod/receive.c \
+	kmod/stats.c \
+	kmod/table.c \
+	kmod/transmit.c
+
+# KMOD_RELEASE: kernel release to build for; default: the test host's.
+# KMOD_KDIR: a kernel's build directory; fetches nothing.
+KMOD_DIR = $(abs_builddir)/kmod/out
+KMOD = $(KMOD_DIR)/xfrm_interface.ko
+KMOD_BUILD = $(srcdir)/kmod/build --output '$(KMOD_DIR)' \
+	--version '$(PACKAGE_VERSION)' \
+	$(if $(KMOD_RELEASE),--release '$(KMOD_RELEASE)') \
+	$(if $(KMOD_KDIR),--kdir '$(KMOD_KDIR)')
+
+kmod:
+	+$(KMOD_BUILD) W=1 modules
+
+# Below updates/ of the kernel that it was built for, which modprobe prefers.
+kmod-install: kmod
+	release=`modinfo -F vermagic '$(KMOD)' | cut -d' ' -f1` && \
+	$(MKDIR_P) "$(DESTDIR)/lib/modules/$$release/updates" && \
+	$(INSTALL_DATA) '$(KMOD)' \
+		"$(DESTDIR)/lib/modules/$$release/updates/" && \
+	{ test -n '$(DESTDIR)' || depmod "$$release"; }
+
+kmod-uninstall:
+	release=`modinfo -F vermagic '$(KMOD)' | cut -d' ' -f1` && \
+	rm -f "$(DESTDIR)/lib/modules/$$release/updates/xfrm_interface.ko" && \
+	{ test -n '$(DESTDIR)' || depmod "$$release"; }
+
+# What "dkms add" wants: the sources with dkms.conf, below DESTDIR/usr/src.
+kmod-dkms-install:
+	d='$(DESTDIR)/usr/src/ovs-xfrm-$(PACKAGE_VERSION)' && \
+	$(MKDIR_P) "$$d" && \
+	$(INSTALL_DATA) $(srcdir)/kmod/*.c $(srcdir)/kmod/*.h \
+		$(srcdir)/kmod/Kbuild "$$d" && \
+	sed 's/[@]VERSION[@]/$(PACKAGE_VERSION)/' \
+		$(srcdir)/kmod/dkms.conf.in > "$$d/dkms.conf"
+
+# A test host's kernel with the module, and the system tests on it.
+KMOD_HOST = $(abs_builddir)/kmod/host
+kmod-host: kmod
+	kernel=`$(srcdir)/tests/vm/prepare` && \
+	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' '$(KMOD_HOST)'
+check-kmod: kmod-host
+	$(MAKE) check-system VMFLAGS="--kernel '$(KMOD_HOST)' $(VMFLAGS)"
+.PHONY: kmod kmod-install kmod-uninstall kmod-dkms-install kmod-host check-kmod
+
+CLEAN_LOCAL += clean-kmod
+clean-kmod:
+	rm -rf kmod/out kmod/host
+.PHONY: clean-kmod
