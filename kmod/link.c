@@ -5,7 +5,7 @@
  * A port stays tied to the namespace that it was created in, where its SAs
  * and policies are looked up, also after the device has moved to another.
  */
-#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
 #include <linux/module.h>
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
@@ -62,14 +62,6 @@ static int dev_init(struct net_device *dev)
 		dev->needed_headroom = XPORT_HEADROOM + LL_RESERVED_SPACE(below);
 		dev->needed_tailroom = below->needed_tailroom;
 	}
-	if (is_zero_ether_addr(dev->dev_addr)) {
-		if (below && below->addr_len == ETH_ALEN)
-			eth_hw_addr_inherit(dev, below);
-		else
-			eth_hw_addr_random(dev);
-	}
-	eth_broadcast_addr(dev->broadcast);
-
 	err = xport_table_add(port);
 	if (err)
 		goto no_place;
@@ -127,7 +119,6 @@ static void dev_setup(struct net_device *dev)
 	dev->header_ops = &ip_tunnel_header_ops;
 	dev->type = ARPHRD_NONE;
 	dev->flags = IFF_NOARP;
-	dev->addr_len = ETH_ALEN;
 	dev->mtu = ETH_DATA_LEN;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = IP_MAX_MTU;
