@@ -37,7 +37,7 @@ static bool decode_session(struct sk_buff *skb, unsigned short family,
 	struct xport *port;
 	int slave = 0;
 
-	if (!dev || !secpath_exists(skb))
+	if (!dev || !secpath_exists(skb) || !skb_sec_path(skb)->len)
 		return false;
 	/* Behind a VRF the packet's device is the VRF. */
 	if (family == AF_INET)
@@ -189,16 +189,19 @@ static bool attach_metadata(struct sk_buff *skb, u32 if_id, int link,
  */
 static int received(struct sk_buff *skb, int err)
 {
-	struct xfrm_state *x = xfrm_input_state(skb);
+	const struct sec_path *sp = skb_sec_path(skb);
 	unsigned short family;
 	struct net_device *dev;
+	struct xfrm_state *x;
 	struct xport *port;
 	bool bridge, moved;
 	unsigned int len;
 	int link;
 
-	if (!x)
+	/* No path: it failed before an SA was found. */
+	if (!sp || !sp->len)
 		return 1;
+	x = sp->xvec[sp->len - 1];
 	port = xport_find(xs_net(x), x->if_id);
 	if (!port)
 		return 1;

@@ -70,7 +70,8 @@ SYSTEM_TESTSUITE_AT = \
 	tests/xfrm-db-macros.at \
 	tests/system-xfrm.at \
 	tests/system-backend.at \
-	tests/system-db.at
+	tests/system-db.at \
+	tests/system-kmod.at
 OVS_TESTSUITE_AT = \
 	$(OVS_SRCDIR)/tests/ovs-macros.at \
 	$(OVS_SRCDIR)/tests/ovsdb-macros.at \
