@@ -6,6 +6,8 @@
 EXTRA_DIST += \
 	kmod/Kbuild \
 	kmod/build \
+	kmod/bundle.c \
+	kmod/bundle.h \
 	kmod/compat.h \
 	kmod/dkms.conf.in \
 	kmod/encap.c \
@@ -59,6 +61,12 @@ kmod-host: kmod
 	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' '$(KMOD_HOST)'
 check-kmod: kmod-host
 	$(MAKE) check-system VMFLAGS="--kernel '$(KMOD_HOST)' $(VMFLAGS)"
+
+# Instructions per packet, the kernel's module and ours.
+bench-kmod: all kmod-host
+	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
+		$(srcdir)/tests/vm/bench-kmod '$(KMOD_HOST)' $(BENCHFLAGS)
+.PHONY: bench-kmod
 .PHONY: kmod kmod-install kmod-uninstall kmod-dkms-install kmod-host check-kmod
 
 CLEAN_LOCAL += clean-kmod

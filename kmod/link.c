@@ -10,6 +10,7 @@
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 
+#include "bundle.h"
 #include "compat.h"
 #include "port.h"
 
@@ -82,6 +83,8 @@ static void dev_uninit(struct net_device *dev)
 
 	list_del(&port->all);
 	xport_table_remove(port);
+	/* Its last packet was sent before the device went down. */
+	xport_bundle_forget(port);
 }
 
 /* After the last reader is gone, unlike dev_uninit(). */

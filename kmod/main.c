@@ -7,6 +7,7 @@
  */
 #include <linux/module.h>
 
+#include "bundle.h"
 #include "port.h"
 
 static int __init xport_module_init(void)
@@ -16,9 +17,12 @@ static int __init xport_module_init(void)
 	err = xport_table_init();
 	if (err)
 		return err;
-	err = xport_receive_init();
+	err = xport_bundle_init();
 	if (err)
 		goto table;
+	err = xport_receive_init();
+	if (err)
+		goto bundle;
 	err = xport_encap_init();
 	if (err)
 		goto receive;
@@ -31,6 +35,8 @@ encap:
 	xport_encap_exit();
 receive:
 	xport_receive_exit();
+bundle:
+	xport_bundle_exit();
 table:
 	xport_table_exit();
 	return err;
@@ -41,6 +47,7 @@ static void __exit xport_module_exit(void)
 	xport_link_exit();
 	xport_encap_exit();
 	xport_receive_exit();
+	xport_bundle_exit();
 	xport_table_exit();
 }
 

@@ -17,6 +17,7 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 
+#include "bundle.h"
 #include "compat.h"
 #include "port.h"
 
@@ -27,24 +28,6 @@ struct xport_way {
 	int link;
 	unsigned short family;
 };
-
-/*
- * A route that stands for none.  On the loopback device: it lives as long as
- * the namespace and its MTU limits nothing.
- */
-static struct dst_entry *stub_route(const struct xport_way *way)
-{
-	struct net_device *lo = way->net->loopback_dev;
-	struct rt6_info *rt6;
-	struct rtable *rt4;
-
-	if (way->family == AF_INET) {
-		rt4 = rt_dst_alloc(lo, 0, RTN_UNICAST, true);
-		return rt4 ? &rt4->dst : NULL;
-	}
-	rt6 = ip6_dst_alloc(way->net, lo, 0);
-	return rt6 ? &rt6->dst : NULL;
-}
 
 /* The route of the packet itself, which transport mode does not change. */
 static struct dst_entry *own_route(const struct xport_way *way)
@@ -93,7 +76,7 @@ static struct dst_entry *resolve(struct xport *port,
 	bool again = false;
 
 retry:
-	route = outer ? own_route(way) : stub_route(way);
+	route = outer ? own_route(way) : xport_stub_route(way->net, way->family);
 	if (!route) {
 		if (outer && !again) {
 			/* The hint may be out of date. */
@@ -169,6 +152,55 @@ retry:
 		*reason = XPORT_TX_LOOP;
 		return NULL;
 	}
+	return dst;
+}
+
+static void make_key(struct xport_bundle_key *key, const struct xport *port,
+		     const struct xport_way *way)
+{
+	const struct flowi *fl = &way->fl;
+
+	memset(key, 0, sizeof(*key));
+	key->port = port;
+	key->mark = fl->flowi_mark;
+	key->secid = fl->flowi_secid;
+	key->if_id = way->if_id;
+	key->link = way->link;
+	key->family = way->family;
+	key->proto = fl->flowi_proto;
+	key->tos = fl->flowi_tos;
+	BUILD_BUG_ON(sizeof(fl->u.ip4.uli) != sizeof(key->uli));
+	if (way->family == AF_INET) {
+		key->saddr.s6_addr32[0] = fl->u.ip4.saddr;
+		key->daddr.s6_addr32[0] = fl->u.ip4.daddr;
+		memcpy(&key->uli, &fl->u.ip4.uli, sizeof(key->uli));
+	} else {
+		key->saddr = fl->u.ip6.saddr;
+		key->daddr = fl->u.ip6.daddr;
+		key->flowlabel = fl->u.ip6.flowlabel;
+		memcpy(&key->uli, &fl->u.ip6.uli, sizeof(key->uli));
+	}
+}
+
+/* The bundle for WAY, remembered or resolved; NULL with *REASON set. */
+static struct dst_entry *find_bundle(struct xport *port,
+				     const struct xport_way *way,
+				     enum xport_reason *reason)
+{
+	struct xport_bundle_key key;
+	struct dst_entry *dst;
+	int genid;
+
+	make_key(&key, port, way);
+	dst = xport_bundle_find(way->net, &key);
+	if (dst)
+		return dst;
+	/* Read first: what changes from here on makes the entry useless. */
+	genid = rt_genid_ipv4(way->net);
+	smp_rmb();
+	dst = resolve(port, way, reason);
+	if (dst)
+		xport_bundle_keep(&key, dst, genid);
 	return dst;
 }
 
@@ -263,7 +295,7 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 		return XPORT_TX_MALFORMED;
 	way.fl.flowi_oif = way.link;
 
-	dst = resolve(port, &way, &reason);
+	dst = find_bundle(port, &way, &reason);
 	if (!dst)
 		return reason;
 

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bundle.c: remembers, per CPU, which bundle (SAs, policy and outer route) the
+ * packets of a flow take, so that not each of them is resolved anew.
+ *
+ * Below transmit.c.  An entry is keyed by everything that the lookup of policy
+ * and SA depends on, and it is checked for each packet:
+ *
+ *   - dst_check() sees a policy that was deleted, replaced or has expired, an
+ *     SA that is gone or was superseded, another outer route, a device that
+ *     is down, another path MTU;
+ *   - a new policy moves the namespace's route generation;
+ *   - after a second an entry is resolved again whatever the checks say, which
+ *     also keeps the use time of the policy right.
+ *
+ * Entries hold SAs and, through them, devices, so they go when a device or a
+ * port goes, and a sweep takes those that no packet asks for any more.
+ */
+#include <linux/hash.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <net/ip6_fib.h>
+#include <net/ip6_route.h>
+#include <net/net_namespace.h>
+#include <net/route.h>
+#include <net/xfrm.h>
+
+#include "bundle.h"
+#include "port.h"
+
+#define N_ENTRIES_LOG 9
+#define N_ENTRIES (1 << N_ENTRIES_LOG)
+#define MAX_AGE HZ
+#define SWEEP_EVERY (5 * HZ)
+
+struct bundle_entry {
+	struct xport_bundle_key key;
+	struct dst_entry *dst;		/* NULL: empty */
+	unsigned long until;		/* jiffies */
+	int genid;
+};
+
+struct bundle_stub {
+	struct net *net;
+	struct dst_entry *dst;
+};
+
+struct bundle_cache {
+	spinlock_t lock;		/* all below */
+	unsigned int used;
+	struct bundle_stub stubs[2];	/* IPv4, IPv6 */
+	struct bundle_entry entries[N_ENTRIES];
+};
+
+static struct bundle_cache **caches;	/* by CPU */
+
+static unsigned int hash_key(const struct xport_bundle_key *key)
+{
+	u64 h = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(key->words); i++)
+		h = (h ^ key->words[i]) * GOLDEN_RATIO_64;
+	return h >> (64 - N_ENTRIES_LOG);
+}
+
+static bool same_key(const struct xport_bundle_key *a,
+		     const struct xport_bundle_key *b)
+{
+	u64 diff = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(a->words); i++)
+		diff |= a->words[i] ^ b->words[i];
+	return !diff;
+}
+
+static void drop_entry(struct bundle_cache *c, struct bundle_entry *e)
+{
+	dst_release(e->dst);
+	e->dst = NULL;
+	c->used--;
+}
+
+static void drop_stub(struct bundle_stub *stub)
+{
+	dst_release(stub->dst);
+	stub->dst = NULL;
+	stub->net = NULL;
+}
+
+/*
+ * The bundle for KEY with a reference, or NULL.  Called with BHs off, which
+ * keeps the CPU.
+ */
+struct dst_entry *xport_bundle_find(struct net *net,
+				    const struct xport_bundle_key *key)
+{
+	struct bundle_cache *c = caches[smp_processor_id()];
+	struct dst_entry *dst = NULL;
+	struct bundle_entry *e;
+
+	e = &c->entries[hash_key(key)];
+	spin_lock(&c->lock);
+	if (e->dst && same_key(&e->key, key)) {
+		if (e->genid == rt_genid_ipv4(net) &&
+		    time_before(jiffies, e->until) && dst_check(e->dst, 0)) {
+			dst = e->dst;
+			dst_hold(dst);
+		} else {
+			drop_entry(c, e);
+		}
+	}
+	spin_unlock(&c->lock);
+	return dst;
+}
+
+/*
+ * Remembers DST, which was resolved for KEY after GENID was read.  Called with
+ * BHs off.
+ */
+void xport_bundle_keep(const struct xport_bundle_key *key,
+		       struct dst_entry *dst, int genid)
+{
+	struct bundle_cache *c = caches[smp_processor_id()];
+	const struct xfrm_dst *xdst = (const struct xfrm_dst *)dst;
+	struct bundle_entry *e;
+
+	/* The kernel's check looks at the first policy of a bundle only. */
+	if (xdst->num_pols != 1 || !dst->obsolete)
+		return;
+	e = &c->entries[hash_key(key)];
+	spin_lock(&c->lock);
+	if (e->dst)
+		drop_entry(c, e);
+	e->key = *key;
+	e->genid = genid;
+	e->until = jiffies + MAX_AGE;
+	dst_hold(dst);
+	e->dst = dst;
+	c->used++;
+	spin_unlock(&c->lock);
+}
+
+static struct dst_entry *make_stub(struct net *net, unsigned short family)
+{
+	struct rt6_info *rt6;
+	struct rtable *rt4;
+
+	if (family == AF_INET) {
+		rt4 = rt_dst_alloc(net->loopback_dev, 0, RTN_UNICAST, true);
+		return rt4 ? &rt4->dst : NULL;
+	}
+	rt6 = ip6_dst_alloc(net, net->loopback_dev, 0);
+	if (!rt6)
+		return NULL;
+	/* Good until the next change of a route or policy, like IPv4's. */
+	rt6->sernum = rt_genid_ipv6(net);
+	return &rt6->dst;
+}
+
+/*
+ * A route that stands for none, with a reference, or NULL.  It is on the
+ * loopback device, which lives as long as the namespace and whose MTU limits
+ * nothing.  Called with BHs off.
+ */
+struct dst_entry *xport_stub_route(struct net *net, unsigned short family)
+{
+	struct bundle_cache *c = caches[smp_processor_id()];
+	struct bundle_stub *stub = &c->stubs[family != AF_INET];
+	struct dst_entry *dst;
+
+	spin_lock(&c->lock);
+	if (stub->dst && (stub->net != net || !dst_check(stub->dst, 0)))
+		drop_stub(stub);
+	if (!stub->dst) {
+		stub->dst = make_stub(net, family);
+		stub->net = net;
+	}
+	dst = stub->dst;
+	if (dst)
+		dst_hold(dst);
+	spin_unlock(&c->lock);
+	return dst;
+}
+
+/* Forgets what belongs to PORT, or everything if it is NULL. */
+void xport_bundle_forget(const struct xport *port)
+{
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		struct bundle_cache *c = caches[cpu];
+
+		spin_lock_bh(&c->lock);
+		for (i = 0; c->used && i < N_ENTRIES; i++) {
+			struct bundle_entry *e = &c->entries[i];
+
+			if (e->dst && (!port || e->key.port == port))
+				drop_entry(c, e);
+		}
+		for (i = 0; i < ARRAY_SIZE(c->stubs); i++)
+			if (c->stubs[i].dst &&
+			    (!port || c->stubs[i].net == port->key.net))
+				drop_stub(&c->stubs[i]);
+		spin_unlock_bh(&c->lock);
+	}
+}
+
+static void sweep(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sweep_work, sweep);
+
+static void sweep(struct work_struct *work)
+{
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		struct bundle_cache *c = caches[cpu];
+
+		if (!READ_ONCE(c->used))
+			continue;
+		spin_lock_bh(&c->lock);
+		for (i = 0; i < N_ENTRIES; i++) {
+			struct bundle_entry *e = &c->entries[i];
+
+			if (e->dst && time_after_eq(jiffies, e->until))
+				drop_entry(c, e);
+		}
+		spin_unlock_bh(&c->lock);
+	}
+	schedule_delayed_work(&sweep_work, SWEEP_EVERY);
+}
+
+static int device_event(struct notifier_block *nb, unsigned long event,
+			void *ptr)
+{
+	if (event == NETDEV_DOWN || event == NETDEV_UNREGISTER)
+		xport_bundle_forget(NULL);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block device_notifier = {
+	.notifier_call = device_event,
+};
+
+static void free_caches(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		vfree(caches[cpu]);
+	kfree(caches);
+}
+
+int xport_bundle_init(void)
+{
+	int cpu, err;
+
+	BUILD_BUG_ON(sizeof(struct xport_bundle_key) !=
+		     sizeof_field(struct xport_bundle_key, words));
+	caches = kcalloc(nr_cpu_ids, sizeof(*caches), GFP_KERNEL);
+	if (!caches)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		caches[cpu] = vzalloc_node(sizeof(*caches[cpu]),
+					   cpu_to_node(cpu));
+		if (!caches[cpu]) {
+			free_caches();
+			return -ENOMEM;
+		}
+		spin_lock_init(&caches[cpu]->lock);
+	}
+	err = register_netdevice_notifier(&device_notifier);
+	if (err) {
+		free_caches();
+		return err;
+	}
+	schedule_delayed_work(&sweep_work, SWEEP_EVERY);
+	return 0;
+}
+
+/* After the last port is gone. */
+void xport_bundle_exit(void)
+{
+	cancel_delayed_work_sync(&sweep_work);
+	unregister_netdevice_notifier(&device_notifier);
+	xport_bundle_forget(NULL);
+	free_caches();
+}
