@@ -76,6 +76,7 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-engine-rows.c \
 	lib/xfrm-engine-thread.c \
 	lib/xfrm-engine.h \
+	lib/xfrm-ovs-json.h \
 	lib/xfrm-status.c \
 	lib/xfrm-status.h \
 	lib/netdev-xfrm.c \

@@ -298,17 +298,17 @@ import_templates(const struct xfrmrec_policy *policy, const struct json *json,
     int64_t *keys;
     size_t n;
 
-    if (json->type != JSON_ARRAY || xfrmctl_json_n(json) > max) {
+    if (json->type != JSON_ARRAY || xfrm_ovs_json_n(json) > max) {
         return xasprintf("templates must be an array of at most %u objects",
                          max);
     }
-    n = xfrmctl_json_n(json);
+    n = xfrm_ovs_json_n(json);
     keys = xcalloc(n, sizeof *keys);
     templates = xcalloc(n, sizeof *templates);
     for (size_t i = 0; i < n && !error; i++) {
         keys[i] = i;
         templates[i] = xfrmrec_template_insert(txn);
-        error = import_row(&templates[i]->header_, xfrmctl_json_at(json, i),
+        error = import_row(&templates[i]->header_, xfrm_ovs_json_at(json, i),
                            txn);
     }
     if (!error) {
@@ -326,10 +326,10 @@ import_rows(const struct json *export, const char *name,
 {
     const struct json *rows = shash_find_data(json_object(export), name);
 
-    for (size_t i = 0; i < xfrmctl_json_n(rows); i++) {
+    for (size_t i = 0; i < xfrm_ovs_json_n(rows); i++) {
         const struct ovsdb_idl_row *row = ovsdb_idl_txn_insert(txn, table,
                                                                NULL);
-        char *error = import_row(row, xfrmctl_json_at(rows, i), txn);
+        char *error = import_row(row, xfrm_ovs_json_at(rows, i), txn);
 
         if (error) {
             char *whole = xasprintf("%s[%"PRIuSIZE"]: %s", name, i, error);

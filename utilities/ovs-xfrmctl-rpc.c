@@ -94,8 +94,8 @@ xfrmctl_rpc_has_database(const char *db, char **errorp)
         return false;
     }
     if (result && result->type == JSON_ARRAY) {
-        for (size_t i = 0; i < xfrmctl_json_n(result); i++) {
-            const struct json *name = xfrmctl_json_at(result, i);
+        for (size_t i = 0; i < xfrm_ovs_json_n(result); i++) {
+            const struct json *name = xfrm_ovs_json_at(result, i);
 
             found |= (name->type == JSON_STRING
                       && !strcmp(json_string(name),

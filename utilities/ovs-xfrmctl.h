@@ -21,6 +21,7 @@
 #include "ovsdb-idl.h"
 #include "ovsdb-idl-provider.h"
 #include "table.h"
+#include "xfrm-ovs-json.h"
 #include "xfrm-version.h"
 
 struct jsonrpc;
@@ -136,26 +137,5 @@ char *xfrmctl_rpc(const char *db, const char *method, struct json *params,
 bool xfrmctl_rpc_has_database(const char *db, char **errorp);
 char *xfrmctl_unixctl(const char *target, const char *command,
                       const char *argument);
-
-/* Open vSwitch 4.0 hides the members of an array. */
-static inline size_t
-xfrmctl_json_n(const struct json *json)
-{
-#if XFRM_OVS_VERSION_NUM >= 400
-    return json_array_size(json);
-#else
-    return json_array(json)->n;
-#endif
-}
-
-static inline const struct json *
-xfrmctl_json_at(const struct json *json, size_t i)
-{
-#if XFRM_OVS_VERSION_NUM >= 400
-    return json_array_at(json, i);
-#else
-    return json_array(json)->elems[i];
-#endif
-}
 
 #endif /* ovs-xfrmctl.h */

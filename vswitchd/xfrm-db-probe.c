@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "jsonrpc.h"
-#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "timeval.h"
 #include "util.h"
+#include "xfrm-ovs-json.h"
 
 #define INTERVAL 1000           /* Milliseconds between two questions. */
 
@@ -54,8 +54,8 @@ take_answer(struct xfrm_db_probe *probe, const struct json *result)
         return;
     }
     probe->presence = XFRM_DB_ABSENT;
-    for (size_t i = 0; i < json_array(result)->n; i++) {
-        const struct json *name = json_array(result)->elems[i];
+    for (size_t i = 0; i < xfrm_ovs_json_n(result); i++) {
+        const struct json *name = xfrm_ovs_json_at(result, i);
 
         if (name->type == JSON_STRING
             && !strcmp(json_string(name), probe->database)) {
