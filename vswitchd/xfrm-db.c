@@ -34,14 +34,14 @@ VLOG_DEFINE_THIS_MODULE(xfrm_db);
 
 #define DATABASE "OVS_XFRM"
 #define FILE_INTERVAL 1000      /* Milliseconds between looks at key files. */
+#define TXN_BACKOFF 1000        /* Milliseconds after a refused transaction. */
 
 static char *remote;
 static struct xfrm_db_probe *probe;
 static enum xfrm_db_presence presence;
 static struct ovsdb_idl *idl;   /* NULL: there is no database. */
 static struct ovsdb_idl_txn *txn;   /* Being committed, or NULL. */
-static bool txn_has_cfg;        /* It sets cur_cfg to 'txn_cfg'. */
-static int64_t txn_cfg;
+static long long int next_txn;  /* No transaction before this. */
 static bool loaded;             /* The contents were there once. */
 static unsigned int idl_seqno;
 static uint64_t engine_seqno;
@@ -356,15 +356,12 @@ start_txn(void)
 
     txn = ovsdb_idl_txn_create(idl);
     all = xfrm_db_status_write(idl);
-    txn_has_cfg = false;
     if (global && !described) {
         describe(global);
         described = true;
     }
     if (cfg_done && all) {
         xfrmrec_xfrm_global_set_cur_cfg(global, cfg);
-        txn_has_cfg = true;
-        txn_cfg = cfg;
     }
 }
 
@@ -385,8 +382,10 @@ commit_txn(void)
     }
     ovsdb_idl_txn_destroy(txn);
     txn = NULL;
-    if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
+    if (status == TXN_TRY_AGAIN) {
         poll_immediate_wake();
+    } else if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
+        next_txn = time_msec() + TXN_BACKOFF;
     }
 }
 
@@ -432,7 +431,7 @@ xfrm_db_run(void)
     poll_key_files();
 
     engine_seqno = seq_read(xfrm_engine_seq());
-    if (!txn) {
+    if (!txn && time_msec() >= next_txn) {
         start_txn();
     }
     if (txn) {
@@ -451,6 +450,8 @@ xfrm_db_wait(void)
         ovsdb_idl_wait(idl);
         if (txn) {
             ovsdb_idl_txn_wait(txn);
+        } else if (time_msec() < next_txn) {
+            poll_timer_wait_until(next_txn);
         } else if (loaded) {
             xfrm_db_status_wait();
         }
