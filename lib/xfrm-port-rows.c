@@ -318,13 +318,13 @@ xfrm_port_attach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
 }
 
 /* Stores in '*policiesp' a malloc'd array of the policies that 'port' is to
- * have: those of its options, then those of the rows, then, if there are rows,
- * one for each direction and family that discards whatever no other policy
+ * have: those of its options, then those of the rows, then, with 'defaults'
+ * and if there are rows, one for each direction and family that discards whatever no other policy
  * names.  Of two with one identity only the first is there, which is what the
  * other's row is told.  'rowsp', unless it is NULL, gets an array with the row
  * of each policy, or NULL. */
 void
-xfrm_port_all_policies(const struct xfrm_port *port,
+xfrm_port_all_policies(const struct xfrm_port *port, bool defaults,
                        struct xfrm_policy_spec **policiesp, size_t *np,
                        struct xfrm_row ***rowsp)
 {
@@ -369,7 +369,8 @@ xfrm_port_all_policies(const struct xfrm_port *port,
         policies[n++] = *row->policy;
     }
 
-    for (size_t i = 0; port->n_policy_rows && i < ARRAY_SIZE(families); i++) {
+    for (size_t i = 0; i < (defaults && port->n_policy_rows
+                            ? ARRAY_SIZE(families) : 0); i++) {
         for (enum xfrm_dir dir = 0; dir < XFRM_N_DIRS; dir++) {
             struct xfrm_policy_spec *p = &policies[n + n_wild];
 

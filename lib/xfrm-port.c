@@ -184,7 +184,7 @@ add_departure(struct xfrm_port *port, bool only_known)
             xfrm_sa_spec_clone_sans_key(&departure->sas[i], &port->sas[i]);
         }
         departure->n_sas = port->n_sas;
-        xfrm_port_all_policies(port, &departure->policies,
+        xfrm_port_all_policies(port, true, &departure->policies,
                                &departure->n_policies, NULL);
         LIST_FOR_EACH (row, port_node, &port->rows) {
             if (row->config.kind == XFRM_ROW_SA) {

@@ -182,7 +182,7 @@ struct xfrm_row *xfrm_port_find_sa_row(const struct xfrm_port *,
                                        const struct xfrm_addr *dst,
                                        uint32_t spi, uint8_t proto);
 bool xfrm_port_lists_sa(const struct xfrm_port *, const struct xfrm_sa_spec *);
-void xfrm_port_all_policies(const struct xfrm_port *,
+void xfrm_port_all_policies(const struct xfrm_port *, bool defaults,
                             struct xfrm_policy_spec **, size_t *,
                             struct xfrm_row ***);
 void xfrm_port_blind_rows(struct xfrm_port *, struct xfrm_port_context *);

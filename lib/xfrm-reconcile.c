@@ -432,7 +432,9 @@ reconcile_objects(struct xfrm_run *run)
 
     port->in_sync = true;
     force = choose_sas(run);
-    xfrm_port_all_policies(port, &run->policies, &run->n_policies,
+    /* A row that is still to come may be what a default would replace. */
+    xfrm_port_all_policies(port, !run->ctx->hold, &run->policies,
+                           &run->n_policies,
                            &run->policy_rows);
 
     desired.sas = run->eff;
