@@ -376,10 +376,14 @@ apply_op(struct dummy_backend *b, const struct xfrm_op *op, const char *what)
         [XFRM_OP_POLICY_SET] = OP_POLICY_SET,
         [XFRM_OP_POLICY_DEL] = OP_POLICY_DEL,
     };
-    int error = ordered_failure(ops[op->type]);
     struct dummy_policy *policy;
     struct dummy_sa *sa;
+    int error;
 
+    if (xfrm_dummy_hook) {
+        xfrm_dummy_hook(op, -1);
+    }
+    error = ordered_failure(ops[op->type]);
     if (!error) {
         switch (op->type) {
         case XFRM_OP_SA_ADD:
@@ -401,6 +405,9 @@ apply_op(struct dummy_backend *b, const struct xfrm_op *op, const char *what)
             }
             break;
         }
+    }
+    if (xfrm_dummy_hook) {
+        xfrm_dummy_hook(op, error);
     }
     xdummy_log_write(xstrdup(what), error);
     if (!error) {

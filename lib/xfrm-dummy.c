@@ -38,6 +38,7 @@ const char *const xdummy_counter_names[XDUMMY_N_COUNTERS] = {
 
 struct ovs_mutex xdummy_mutex = OVS_MUTEX_INITIALIZER;
 struct xdummy xdummy;
+void (*xfrm_dummy_hook)(const struct xfrm_op *, int error);
 
 /* The xdummy. */
 

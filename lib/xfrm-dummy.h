@@ -34,6 +34,11 @@ void xfrm_dummy_reset(void);
  * forever.  Returns false if there is no such operation. */
 bool xfrm_dummy_fail(const char *op, int error, unsigned int count);
 
+/* Unless NULL: called right before ('error' -1) and after (its outcome) each
+ * operation of apply() and apply_batch(), with nobody else in the datapath.
+ * Set it while no handle is open. */
+extern void (*xfrm_dummy_hook)(const struct xfrm_op *, int error);
+
 /* Each call on a handle that hears events (the engine's) takes 'ms' longer. */
 void xfrm_dummy_set_delay(unsigned int ms);
 

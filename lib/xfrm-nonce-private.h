@@ -6,6 +6,7 @@
  * like; xfrm-nonce-read.c reads it. */
 
 #include <inttypes.h>
+#include <sys/types.h>
 
 #include "openvswitch/hmap.h"
 #include "xfrm-nonce.h"
@@ -50,6 +51,22 @@ struct nonce_key *xfrm_nonce_find_key(const struct xfrm_nonce_store *,
 struct nonce_key *xfrm_nonce_add_key(struct xfrm_nonce_store *,
                                      const struct xfrm_fingerprint *);
 int xfrm_nonce_write_anew(struct xfrm_nonce_store *, bool damaged);
+int xfrm_nonce_mourn(struct xfrm_nonce_store *);
+bool xfrm_nonce_had_log(const struct xfrm_nonce_store *);
 int xfrm_nonce_load(struct xfrm_nonce_store *, char **errorp);
+
+/* For tests: what is about to be done to the disk ("create", "write", "sync",
+ * "rename", "sync-dir").  "sync" has a descriptor, "write" the rest as well. */
+struct xfrm_nonce_step {
+    const char *what;
+    int fd;
+    const char *data;
+    size_t size;
+    off_t ofs;
+};
+
+/* Unless NULL: called before each step, which fails if this returns an
+ * errno. */
+extern int (*xfrm_nonce_step)(const struct xfrm_nonce_step *);
 
 #endif /* xfrm-nonce-private.h */

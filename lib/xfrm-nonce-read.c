@@ -212,7 +212,19 @@ xfrm_nonce_load(struct xfrm_nonce_store *store, char **errorp)
     store->fd = open(store->path,
                      O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (store->fd < 0) {
-        error = errno == ENOENT ? xfrm_nonce_write_anew(store, false) : errno;
+        error = errno;
+        if (error == ENOENT) {
+            error = 0;
+            if (xfrm_nonce_had_log(store)) {
+                VLOG_WARN("%s: is gone; keys whose record may have been in it "
+                          "are refused until %s is removed",
+                          store->path, store->damaged_path);
+                error = xfrm_nonce_mourn(store);
+            }
+            if (!error) {
+                error = xfrm_nonce_write_anew(store, false);
+            }
+        }
         if (error) {
             *errorp = xasprintf("nonce state file \"%s\": %s", store->path,
                                 error == ELOOP ? "is a symbolic link"

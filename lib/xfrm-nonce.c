@@ -31,8 +31,11 @@
  *     remove PATH.damaged and then to give new keys; in the wrong order this
  *     costs one more key and never a nonce.
  *
- *   - A file that does not exist is created.  Who deletes it vouches that no
- *     key of the past comes back, and so does who puts back an old copy.
+ *   - A file that does not exist is created.  But if there was one once, which
+ *     PATH.lock tells, it was deleted: PATH.damaged is made, empty, and keys
+ *     without a record are refused as above.  Who deletes all three, or puts
+ *     back an old copy, vouches that no key of the past comes back: that
+ *     cannot be told from a new machine.
  *
  * The log is written anew (PATH.tmp, fsync, rename, fsync of the directory)
  * when most of its lines are obsolete, after a failed sync (what the page
@@ -40,7 +43,10 @@
  * A line per key stays for ever: 69 bytes for each rekey.
  *
  * PATH.lock keeps a second process out; it is a file of its own because the
- * log is replaced by renaming. */
+ * log is replaced by renaming.  A line in it says that there is a log.
+ *
+ * Whatever changes the disk passes through step() first, where tests make it
+ * fail or end the process. */
 
 #include <config.h>
 
@@ -64,6 +70,17 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_nonce);
+
+int (*xfrm_nonce_step)(const struct xfrm_nonce_step *);
+
+/* Returns 0, or the errno that a test wants 'what' to fail with. */
+static int
+step(const char *what, int fd)
+{
+    struct xfrm_nonce_step s = { .what = what, .fd = fd };
+
+    return xfrm_nonce_step ? xfrm_nonce_step(&s) : 0;
+}
 
 static void
 put_crc(char *line, size_t len)
@@ -139,6 +156,14 @@ is_suspect(const struct xfrm_nonce_store *store)
 static int
 write_at(int fd, const char *data, size_t size, off_t ofs)
 {
+    if (xfrm_nonce_step) {
+        struct xfrm_nonce_step s = { "write", fd, data, size, ofs };
+        int error = xfrm_nonce_step(&s);
+
+        if (error) {
+            return error;
+        }
+    }
     while (size) {
         ssize_t n = pwrite(fd, data, size, ofs);
 
@@ -156,6 +181,43 @@ write_at(int fd, const char *data, size_t size, off_t ofs)
 }
 
 static int
+sync_fd(int fd)
+{
+    int error = step("sync", fd);
+
+    return error ? error : fdatasync(fd) ? errno : 0;
+}
+
+static int
+sync_dir(const struct xfrm_nonce_store *store)
+{
+    int error = step("sync-dir", -1);
+
+    return error ? error : fsync_parent_dir(store->path);
+}
+
+static int
+rename_file(const char *from, const char *to)
+{
+    int error = step("rename", -1);
+
+    return error ? error : rename(from, to) ? errno : 0;
+}
+
+static int
+create_file(const char *path, int *fdp)
+{
+    int error = step("create", -1);
+
+    if (!error) {
+        *fdp = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
+        error = *fdp < 0 ? errno : 0;
+    }
+    return error;
+}
+
+static int
 write_tmp(struct xfrm_nonce_store *store, int *fdp)
 {
     char line[MAX(NONCE_HEADER_LEN, NONCE_RECORD_LEN) + 1];
@@ -165,10 +227,9 @@ write_tmp(struct xfrm_nonce_store *store, int *fdp)
     int fd;
 
     unlink(store->tmp_path);
-    fd = open(store->tmp_path,
-              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return errno;
+    error = create_file(store->tmp_path, &fd);
+    if (error) {
+        return error;
     }
 
     ds_init(&s);
@@ -182,8 +243,8 @@ write_tmp(struct xfrm_nonce_store *store, int *fdp)
     }
     error = write_at(fd, s.string, s.length, 0);
     ds_destroy(&s);
-    if (!error && fsync(fd)) {
-        error = errno;
+    if (!error) {
+        error = sync_fd(fd);
     }
     if (error) {
         close(fd);
@@ -208,14 +269,13 @@ xfrm_nonce_write_anew(struct xfrm_nonce_store *store, bool damaged)
         return error;
     }
     if (damaged) {
-        if (rename(store->path, store->damaged_path)) {
-            error = errno;
-        } else {
-            error = fsync_parent_dir(store->path);
+        error = rename_file(store->path, store->damaged_path);
+        if (!error) {
+            error = sync_dir(store);
         }
     }
-    if (!error && rename(store->tmp_path, store->path)) {
-        error = errno;
+    if (!error) {
+        error = rename_file(store->tmp_path, store->path);
     }
     if (error) {
         close(fd);
@@ -231,8 +291,54 @@ xfrm_nonce_write_anew(struct xfrm_nonce_store *store, bool damaged)
     store->compact_at = 2 * store->n_lines + NONCE_COMPACT_MIN;
 
     /* As long as the directory is not on disk, the old log may come back. */
-    error = fsync_parent_dir(store->path);
+    error = sync_dir(store);
     store->rewrite = error != 0;
+    return error;
+}
+
+/* The line in PATH.lock. */
+static const char log_exists[] = "The nonce state file exists.\n";
+
+/* The log is gone although there was one: leaves the sign of damage, so that
+ * no key is taken for a new one.  The contents are what an administrator
+ * reads. */
+int
+xfrm_nonce_mourn(struct xfrm_nonce_store *store)
+{
+    int fd = -1;
+    int error = create_file(store->damaged_path, &fd);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return error == EEXIST || !error ? sync_dir(store) : error;
+}
+
+/* Whether there was a log once. */
+bool
+xfrm_nonce_had_log(const struct xfrm_nonce_store *store)
+{
+    struct stat s;
+
+    /* Only a clear "no" is one. */
+    return fstat(store->lock_fd, &s) || s.st_size > 0;
+}
+
+/* From now on, a log that is missing was lost. */
+static int
+remember_log(struct xfrm_nonce_store *store)
+{
+    int error = 0;
+
+    if (!xfrm_nonce_had_log(store)) {
+        error = write_at(store->lock_fd, log_exists, strlen(log_exists), 0);
+        if (!error) {
+            error = sync_fd(store->lock_fd);
+        }
+        if (!error) {
+            error = sync_dir(store);
+        }
+    }
     return error;
 }
 
@@ -259,11 +365,12 @@ append(struct xfrm_nonce_store *store, const struct nonce_key *key)
     format_record(key, record);
     error = write_at(store->fd, record, NONCE_RECORD_LEN,
                      NONCE_HEADER_LEN + store->n_lines * NONCE_RECORD_LEN);
-    if (!error && fdatasync(store->fd)) {
-        error = errno;
-        store->rewrite = true;
-    }
     if (error) {
+        return error;
+    }
+    error = sync_fd(store->fd);
+    if (error) {
+        store->rewrite = true;
         return error;
     }
     store->n_lines++;
@@ -420,6 +527,14 @@ xfrm_nonce_open(const char *path, struct xfrm_nonce_store **storep,
                               "(%s)", path, lock_path, ovs_strerror(error));
     } else {
         error = xfrm_nonce_load(store, errorp);
+        if (!error) {
+            error = remember_log(store);
+            if (error) {
+                *errorp = xasprintf("nonce state file \"%s\": cannot write "
+                                    "\"%s\" (%s)", path, lock_path,
+                                    ovs_strerror(error));
+            }
+        }
     }
     free(lock_path);
 
@@ -464,11 +579,11 @@ static int
 refuse_doubtful(const struct xfrm_nonce_store *store, char **errorp)
 {
     *errorp = is_suspect(store)
-        ? xasprintf("needs-rekey: the nonce state file \"%s\" was damaged and "
-                    "how far this key was used may be lost: remove \"%s\" and "
+        ? xasprintf("needs-rekey: the nonce state file \"%s\" was damaged or "
+                    "deleted, and how far this key was used may be lost: remove \"%s\" and "
                     "then give a new key", store->path, store->damaged_path)
-        : xasprintf("needs-rekey: the nonce state file \"%s\" was damaged and "
-                    "how far this key was used may be lost: give a new key",
+        : xasprintf("needs-rekey: the nonce state file \"%s\" was damaged or "
+                    "deleted, and how far this key was used may be lost: give a new key",
                     store->path);
     return EKEYEXPIRED;
 }

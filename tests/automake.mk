@@ -17,6 +17,7 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-backend.c \
 	tests/test-xfrm-batch.c \
 	tests/test-xfrm-nonce.c \
+	tests/test-xfrm-crash.c \
 	tests/test-xfrm-engine.c
 tests_test_xfrm_LDADD = \
 	lib/libovsxfrm.la \

@@ -25,6 +25,7 @@
     TEST_XFRM_MODULE(backend)                   \
     TEST_XFRM_MODULE(batch)                     \
     TEST_XFRM_MODULE(nonce)                     \
+    TEST_XFRM_MODULE(crash)                     \
     TEST_XFRM_MODULE(engine)
 
 #define TEST_XFRM_MODULE(NAME) \

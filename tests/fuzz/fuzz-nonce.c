@@ -23,10 +23,24 @@
 static char dir[] = "/tmp/fuzz-nonce.XXXXXX";
 static char *path;
 
+/* No state file, and nothing that tells of an earlier one. */
+static void
+remove_all(void)
+{
+    static const char *const suffixes[] = { "", ".lock", ".damaged", ".tmp" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        char *name = xasprintf("%s%s", path, suffixes[i]);
+
+        unlink(name);
+        free(name);
+    }
+}
+
 static void
 clean_up(void)
 {
-    unlink(path);
+    remove_all();
     rmdir(dir);
 }
 
@@ -40,7 +54,7 @@ set_up(void)
         path = xasprintf("%s/nonces", dir);
         atexit(clean_up);
     }
-    unlink(path);
+    remove_all();
 }
 
 static struct xfrm_fingerprint
