@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -25,6 +26,12 @@
 #include "xfrm-netlink-uapi.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_backend_kernel);
+
+/* What the kernel is asked about SAs and policies: "ovs-appctl
+ * coverage/read-counter NAME" tells tests and benchmarks. */
+COVERAGE_DEFINE(xfrm_dump);     /* Everything was read. */
+COVERAGE_DEFINE(xfrm_get);      /* One object was. */
+COVERAGE_DEFINE(xfrm_write);    /* One message that changes something. */
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
@@ -139,6 +146,7 @@ kernel_dump_sas(struct xfrm_backend *backend, bool keys,
     struct nl_msg *msg = xfrm_nl_msg_new();
     int error;
 
+    COVERAGE_INC(xfrm_dump);
     error = xfrm_nl_encode_dump_sas(msg);
     if (!error) {
         error = kernel_dump(&kb->xfrm, msg, sa_dump_cb, sa_dump_restart,
@@ -199,6 +207,7 @@ kernel_dump_policies(struct xfrm_backend *backend,
     struct policy_dump dump = { .n = 0 };
     int error;
 
+    COVERAGE_INC(xfrm_dump);
     error = xfrm_nl_encode_dump_policies(msg);
     if (!error) {
         error = kernel_dump(&kb->xfrm, msg, policy_dump_cb,
@@ -363,6 +372,7 @@ kernel_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
     msg = xfrm_nl_msg_new();
     error = encode_op(op, msg, errorp);
     if (!error) {
+        COVERAGE_INC(xfrm_write);
         error = kernel_transact(&kb->xfrm, msg, NULL, NULL, &answer);
         error = op_result(op, error);
         if (error) {
@@ -408,6 +418,7 @@ kernel_apply_batch(struct xfrm_backend *backend, const struct xfrm_op *ops,
         results[i].message = NULL;
         results[i].error = encode_op(&ops[i], msg, &results[i].message);
         if (!results[i].error) {
+            COVERAGE_INC(xfrm_write);
             indexes[kernel_batch_count(kbatch)] = i;
             kernel_batch_add(kbatch, msg);
         }
@@ -435,6 +446,7 @@ kernel_get_sa(struct xfrm_backend *backend, const struct xfrm_addr *dst,
     struct xfrm_nl_answer answer;
     int error;
 
+    COVERAGE_INC(xfrm_get);
     error = xfrm_nl_encode_get_sa(msg, dst, spi, proto, mark);
     if (!error) {
         error = kernel_transact(&kb->xfrm, msg, sa_dump_cb, &dump, &answer);
@@ -463,6 +475,7 @@ kernel_get_policy(struct xfrm_backend *backend,
     struct xfrm_nl_answer answer;
     int error;
 
+    COVERAGE_INC(xfrm_get);
     error = xfrm_nl_encode_get_policy(msg, id);
     if (!error) {
         error = kernel_transact(&kb->xfrm, msg, policy_dump_cb, &dump,
