@@ -156,6 +156,20 @@ check-system-here:
 	@$(RUN_TESTSUITE); run_testsuite tests/system-testsuite -j1
 .PHONY: check-system check-system-here
 
+# What many SAs, policies and ports cost: tests/vm/bench-control.
+# BENCHFLAGS='--full', '--only install', '--sas 1000'.
+bench-control: all
+	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
+		XFRM_SRCDIR='$(abs_srcdir)' \
+		'$(abs_srcdir)/tests/vm/bench-control' '$(abs_builddir)' \
+		$(BENCHFLAGS)
+.PHONY: bench-control
+CLEANFILES += bench-control.json
+CLEAN_LOCAL += clean-bench
+clean-bench:
+	rm -rf bench-control
+.PHONY: clean-bench
+
 CLEAN_LOCAL += clean-testsuites
 clean-testsuites:
 	rm -rf tests/testsuite.dir tests/testsuite.log \
