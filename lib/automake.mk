@@ -74,7 +74,9 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-engine.c \
 	lib/xfrm-engine-private.h \
 	lib/xfrm-engine-rows.c \
+	lib/xfrm-engine-events.c \
 	lib/xfrm-engine-thread.c \
+	lib/xfrm-engine-thread.h \
 	lib/xfrm-engine.h \
 	lib/xfrm-ovs-json.h \
 	lib/xfrm-status.c \

@@ -4,14 +4,14 @@
  *
  * It works in passes: it takes what is new from the registry, works without
  * the mutex, and publishes statuses.  What makes a port due (a configuration,
- * a file, an event, a failure that may heal) and when stands here; what is
- * then done stands in xfrm-port.
+ * a file, a failure that may heal) and when stands here, what events do in
+ * xfrm-engine-events.c; what is then done stands in xfrm-port.
  *
  * Above xfrm-port; xfrm-engine.c is the other half. */
 
 #include <config.h>
 
-#include "xfrm-engine-private.h"
+#include "xfrm-engine-thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,74 +28,10 @@ VLOG_DEFINE_THIS_MODULE(xfrm_engine_thread);
 /* Milliseconds. */
 #define POLL_INTERVAL 1000      /* Counters, MTU, stamps of files. */
 #define FULL_INTERVAL 30000     /* Everything, in case an event was missed. */
-#define COALESCE 50             /* One answer to events that come together. */
-#define ROUTE_COALESCE 1000     /* Routes of others change all the time. */
-#define BACKOFF_MIN 1000
 #define BACKOFF_MAX 60000
-#define MAX_HASTY 5             /* Retries for events before back-off rules. */
 
 /* A poll may take this fraction of the time, at most. */
 #define POLL_LOAD 20
-
-/* The thread's own state. */
-struct engine {
-    const struct xfrm_backend_class *class;
-    char *nonce_path;
-    struct xfrm_port_context ctx;
-
-    long long int next_open;    /* When to try again to open what is not. */
-    long long int next_dump;    /* Not before this, after a failed dump. */
-    unsigned int dump_backoff;
-    long long int next_poll;
-    long long int next_files;
-    long long int next_full;
-    long long int last_route_pass;
-
-    uint64_t no_states;         /* Last value of XfrmInNoStates. */
-    bool has_no_states;
-
-    struct svec prune;
-    bool pruning;
-    long long int next_prune;
-
-    struct ovs_list row_changes;
-    bool watched;               /* Somebody reads the notes. */
-    bool hearing;               /* ...and the datapath was told so. */
-
-    /* This pass. */
-    struct xfrm_entry **entries;
-    size_t n, allocated;
-    uint32_t *if_ids;           /* Of all ports that stay. */
-    size_t n_if_ids, allocated_if_ids;
-    bool changed;               /* Observers must look. */
-};
-
-static void
-make_due(struct xfrm_port *port, long long int when)
-{
-    port->due = MIN(port->due, when);
-}
-
-/* Something happened outside that concerns 'port'.  A port in trouble may be
- * healed by it, but must not be made busy by it. */
-static void
-make_due_by_event(const struct engine *e, struct xfrm_port *port)
-{
-    long long int delay = MAX(COALESCE, 2 * e->ctx.snapshot.cost);
-
-    if (port->backoff && ++port->n_hasty > MAX_HASTY) {
-        delay = MAX(delay, BACKOFF_MIN);
-    }
-    make_due(port, time_msec() + delay);
-}
-
-static void
-make_all_due_by_event(const struct engine *e)
-{
-    for (size_t i = 0; i < e->n; i++) {
-        make_due_by_event(e, e->entries[i]->port);
-    }
-}
 
 /* Takes what the main thread has changed.  Returns false if the thread is to
  * end. */
@@ -241,7 +177,7 @@ open_resources(struct engine *e)
         } else {
             free(message);
             message = NULL;
-            make_all_due_by_event(e);
+            xfrm_engine_make_all_due(e);
         }
         free(ctx->backend_error);
         ctx->backend_error = message;
@@ -257,7 +193,7 @@ open_resources(struct engine *e)
         } else {
             free(message);
             message = NULL;
-            make_all_due_by_event(e);
+            xfrm_engine_make_all_due(e);
         }
         free(ctx->nonce_error);
         ctx->nonce_error = message;
@@ -272,120 +208,6 @@ open_resources(struct engine *e)
         xpthread_cond_broadcast(&xfrm_shared.cond);
     }
     ovs_mutex_unlock(&xfrm_shared.mutex);
-}
-
-static void
-handle_expire(struct engine *e, const struct xfrm_event *event)
-{
-    struct xfrm_memo *memo;
-
-    memo = xfrm_memos_find(&e->ctx.memos, &event->dst, event->spi,
-                           event->proto, NULL);
-    if (memo && memo->owner
-        && (!event->if_id
-            || memo->owner->config.options.if_id == event->if_id)) {
-        struct xfrm_row *row = xfrm_port_find_sa_row(
-            memo->owner, &event->dst, event->spi, event->proto);
-
-        if (event->hard && memo->installed) {
-            xfrm_port_exhaust(memo->owner, &e->ctx, memo);
-            if (row) {
-                xfrm_port_note_hard(&e->ctx, row);
-            }
-        } else if (!event->hard && row) {
-            xfrm_port_note_soft(&e->ctx, row);
-        }
-        make_due_by_event(e, memo->owner);
-    }
-}
-
-static void
-handle_acquire(struct engine *e, const struct xfrm_event *event)
-{
-    for (size_t i = 0; i < e->n; i++) {
-        struct xfrm_port *port = e->entries[i]->port;
-
-        if (port->gen && !port->removing
-            && port->config.options.if_id == event->if_id
-            && port->config.options.keying == XFRM_KEYING_MANAGED) {
-            xfrm_port_note_acquire(port, &e->ctx, event);
-        }
-    }
-}
-
-static bool
-concerns(const struct xfrm_port *port, const struct xfrm_event *event)
-{
-    const struct xfrm_departure *departure;
-
-    switch (event->type) {
-    case XFRM_EVENT_SA:
-    case XFRM_EVENT_POLICY:
-    case XFRM_EVENT_EXPIRE:
-        if (!event->if_id || event->if_id == port->config.options.if_id
-            || port->conflict) {
-            return true;
-        }
-        LIST_FOR_EACH (departure, list_node, &port->departures) {
-            if (departure->if_id == event->if_id) {
-                return true;
-            }
-        }
-        return false;
-
-    case XFRM_EVENT_LINK:
-        return (!strcmp(event->name, port->name)
-                || (port->config.options.dev[0]
-                    && !strcmp(event->name, port->config.options.dev))
-                || (event->ifindex
-                    && event->ifindex == port->config.ifindex));
-
-    case XFRM_EVENT_ACQUIRE:
-    case XFRM_EVENT_MAPPING:
-        return false;           /* Nothing of ours changed. */
-
-    case XFRM_EVENT_ROUTE:
-    case XFRM_EVENT_OVERRUN:
-        return true;
-    }
-    return true;
-}
-
-static void
-receive_events(struct engine *e)
-{
-    struct xfrm_event event;
-
-    if (!e->ctx.backend) {
-        return;
-    }
-    if (e->hearing != e->watched) {
-        e->hearing = e->watched;
-        e->class->hear_acquires(e->ctx.backend, e->hearing);
-    }
-    while (!e->class->event_recv(e->ctx.backend, &event)) {
-        if (event.type == XFRM_EVENT_ROUTE) {
-            long long int when = MAX(time_msec() + COALESCE,
-                                     e->last_route_pass + ROUTE_COALESCE);
-
-            for (size_t i = 0; i < e->n; i++) {
-                make_due(e->entries[i]->port, when);
-            }
-            continue;
-        }
-        if (event.type == XFRM_EVENT_OVERRUN) {
-            VLOG_INFO("events were lost; comparing everything");
-        } else if (event.type == XFRM_EVENT_EXPIRE) {
-            handle_expire(e, &event);
-        } else if (event.type == XFRM_EVENT_ACQUIRE) {
-            handle_acquire(e, &event);
-        }
-        for (size_t i = 0; i < e->n; i++) {
-            if (concerns(e->entries[i]->port, &event)) {
-                make_due_by_event(e, e->entries[i]->port);
-            }
-        }
-    }
 }
 
 static bool
@@ -597,7 +419,7 @@ poll_files(struct engine *e, long long int now)
         struct xfrm_port *port = e->entries[i]->port;
 
         if (!port->removing && xfrm_port_poll_file(port, &e->ctx, false)) {
-            make_due(port, now);
+            xfrm_engine_make_due(port, now);
             port->n_hasty = 0;
         }
     }
@@ -634,7 +456,7 @@ wake_rivals(struct engine *e, long long int now)
         struct xfrm_port *port = e->entries[i]->port;
 
         if (!port->removing && port->has_rival) {
-            make_due(port, now);
+            xfrm_engine_make_due(port, now);
         }
     }
 }
@@ -655,7 +477,7 @@ run_pass(struct engine *e, long long int now)
         /* With 'keep' set, only a comparison knows the keys that are in use
          * and extends their reservations. */
         if ((full || (poll && port->keep)) && !port->removing) {
-            make_due(port, now);
+            xfrm_engine_make_due(port, now);
         }
         if (port->due <= now) {
             due = true;
@@ -782,7 +604,7 @@ xfrm_engine_thread(void *e_)
         open_resources(e);
         configure_ports(e);
         take_rows(e);
-        receive_events(e);
+        xfrm_engine_receive_events(e);
         now = time_msec();
         poll_files(e, now);
         run_pass(e, now);
