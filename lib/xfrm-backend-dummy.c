@@ -36,11 +36,15 @@ dummy_cast(struct xfrm_backend *backend)
 
 /* Handles. */
 
-/* The error that operation 'op' was ordered to fail with by xfrm_dummy_fail(),
- * or 0. */
+/* Counts operation 'op' and returns the error that it was ordered to fail with
+ * by xfrm_dummy_fail(), or 0. */
 static int
-ordered_failure(enum dummy_op op) OVS_REQUIRES(xdummy_mutex)
+ordered_failure(const struct dummy_backend *b, enum dummy_op op)
+    OVS_REQUIRES(xdummy_mutex)
 {
+    if (b && b->hears) {
+        xdummy.calls[op]++;
+    }
     if (!xdummy.failures[op].count) {
         return 0;
     }
@@ -67,7 +71,7 @@ begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
         /* Here, since 'caps' belongs to the thread of the handle. */
         b->up.caps = xdummy.caps;
     }
-    return op < N_OPS ? ordered_failure(op) : 0;
+    return op < N_OPS ? ordered_failure(b, op) : 0;
 }
 
 /* Ends what begin() began; 'what' is the object that it was about. */
@@ -383,7 +387,7 @@ apply_op(struct dummy_backend *b, const struct xfrm_op *op, const char *what)
     if (xfrm_dummy_hook) {
         xfrm_dummy_hook(op, -1);
     }
-    error = ordered_failure(ops[op->type]);
+    error = ordered_failure(b, ops[op->type]);
     if (!error) {
         switch (op->type) {
         case XFRM_OP_SA_ADD:

@@ -93,6 +93,7 @@ struct xdummy {
     int route_mtu;
     unsigned int delay;
     uint64_t counters[XDUMMY_N_COUNTERS];
+    unsigned int calls[N_OPS];          /* On handles that hear events. */
     struct {
         int error;
         unsigned int count;

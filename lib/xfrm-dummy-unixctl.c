@@ -154,6 +154,21 @@ cmd_log(struct unixctl_conn *conn, int argc, const char *argv[],
 }
 
 static void
+cmd_calls(struct unixctl_conn *conn, int argc, const char *argv[],
+          void *aux OVS_UNUSED)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    if (argc > 1 && strcmp(argv[1], "clear")) {
+        unixctl_command_reply_error(conn, "only \"clear\" may follow");
+        return;
+    }
+    xfrm_dummy_calls(&s, argc > 1);
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+}
+
+static void
 cmd_reset(struct unixctl_conn *conn, int argc OVS_UNUSED,
           const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
 {
@@ -406,6 +421,7 @@ xfrm_dummy_unixctl_init(void)
         { "delay", "MILLISECONDS", 1, 1, cmd_delay },
         { "show", "", 0, 0, cmd_show },
         { "log", "[clear]", 0, 1, cmd_log },
+        { "calls", "[clear]", 0, 1, cmd_calls },
         { "reset", "", 0, 0, cmd_reset },
         { "sa-add", "IF_ID SRC DST SPI", 4, 4, cmd_sa_add },
         { "sa-del", "DST SPI", 2, 2, cmd_sa_del },

@@ -218,6 +218,7 @@ set_first_state(void) OVS_REQUIRES(xdummy_mutex)
     xdummy.delay = 0;
     memset(xdummy.counters, 0, sizeof xdummy.counters);
     memset(xdummy.failures, 0, sizeof xdummy.failures);
+    memset(xdummy.calls, 0, sizeof xdummy.calls);
 }
 
 void
@@ -441,6 +442,21 @@ xfrm_dummy_n_writes(void)
     n = xdummy.n_log;
     ovs_mutex_unlock(&xdummy_mutex);
     return n;
+}
+
+void
+xfrm_dummy_calls(struct ds *out, bool clear)
+{
+    xdummy_lock();
+    for (size_t i = 0; i < N_OPS; i++) {
+        if (out && xdummy.calls[i]) {
+            ds_put_format(out, "%s %u\n", op_names[i], xdummy.calls[i]);
+        }
+    }
+    if (clear) {
+        memset(xdummy.calls, 0, sizeof xdummy.calls);
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
 }
 
 int

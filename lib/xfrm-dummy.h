@@ -51,6 +51,11 @@ void xfrm_dummy_show(struct ds *);
 void xfrm_dummy_log(struct ds *, bool clear);
 unsigned int xfrm_dummy_n_writes(void);     /* Lines in the log. */
 
+/* How often each operation (named as for xfrm_dummy_fail()) was called on
+ * handles that hear events, which are the engine's: a line "NAME COUNT" for
+ * each one that was.  An operation of a batch counts like one on its own. */
+void xfrm_dummy_calls(struct ds *, bool clear);
+
 /* Foreign changes, with the events that the kernel would send.  Those that
  * return int give 0 or a positive errno. */
 int xfrm_dummy_sa_add(uint32_t if_id, const struct xfrm_addr *src,

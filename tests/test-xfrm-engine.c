@@ -268,6 +268,20 @@ action_clear(char *args[] OVS_UNUSED)
     ds_destroy(&s);
 }
 
+/* calls[:quiet]: what the engine called since the last time; with "quiet" this
+ * is only forgotten. */
+static void
+action_calls(char *args[])
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    xfrm_dummy_calls(&s, true);
+    if (!args[0]) {
+        fputs(s.length ? ds_cstr(&s) : "(no calls)\n", stdout);
+    }
+    ds_destroy(&s);
+}
+
 /* atmost:N: the log has at most N writes. */
 static void
 action_atmost(char *args[])
@@ -561,6 +575,7 @@ static const struct {
     { "fail", action_fail },
     { "log", action_log },
     { "clear", action_clear },          /* The log. */
+    { "calls", action_calls },
     { "atmost", action_atmost },
     { "show", action_show },
     { "status", action_status },
