@@ -202,6 +202,15 @@ xfrm_engine_do_row_changes(struct xfrm_port_context *ctx,
     LIST_FOR_EACH_POP (change, list_node, changes) {
         struct xfrm_row *row = xfrm_rows_find(&ctx->rows, &change->uuid);
 
+        if (row && !change->removed && !row->error
+            && xfrm_row_equals(row, &change->config)) {
+            /* Said once more, perhaps by a database that was away and has
+             * lost what was written there. */
+            row->published = false;
+            xfrm_port_touch_row(ctx, row);
+            row_change_free(change);
+            continue;
+        }
         if (row) {
             xfrm_port_detach_row(row);
             xfrm_rows_remove(&ctx->rows, row);
@@ -218,7 +227,6 @@ xfrm_engine_do_row_changes(struct xfrm_port_context *ctx,
                 }
             }
             xfrm_port_attach_row(port, ctx, row);
-            change->removed = true;     /* The configuration is the row's. */
         }
         row_change_free(change);
     }

@@ -185,8 +185,8 @@ xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
         urgent |= observe_sa(port, ctx, &port->sas[i], port->memos[i]);
     }
     LIST_FOR_EACH (row, port_node, &port->rows) {
-        if (row->config.kind == XFRM_ROW_SA && row->config.enabled) {
-            urgent |= observe_sa(port, ctx, &row->sa, row->memo);
+        if (row->kind == XFRM_ROW_SA && row->enabled) {
+            urgent |= observe_sa(port, ctx, row->sa, row->memo);
         }
     }
     return xfrm_port_observe_rows(port, ctx) || urgent;

@@ -55,8 +55,8 @@ xfrm_port_publish_rows(struct xfrm_port_context *ctx)
             continue;
         }
         row->published = true;
-        last->uuid = row->config.uuid;
-        last->kind = row->config.kind;
+        last->uuid = row->uuid;
+        last->kind = row->kind;
         last->state = row->state;
         last->has_counters = row->counted;
         free(row->last_error);
@@ -74,7 +74,7 @@ static void
 publish_counters(struct xfrm_row *row, const struct xfrm_sa_state *sa)
 {
     struct xfrm_row_result *last = &row->last;
-    uint64_t number = row->sa.dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
+    uint64_t number = row->sa->dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
 
     if (row->published && row->counted
         && last->bytes == sa->bytes && last->packets == sa->packets
@@ -119,7 +119,7 @@ static void
 note_row(struct xfrm_port_context *ctx, const struct xfrm_row *row,
          enum xfrm_note_type type, uint64_t count, const char *text)
 {
-    const struct xfrm_sa_spec *sa = &row->sa;
+    const struct xfrm_sa_spec *sa = row->sa;
     char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
     struct xfrm_note *note;
 
@@ -127,7 +127,7 @@ note_row(struct xfrm_port_context *ctx, const struct xfrm_row *row,
                           xasprintf("%s: %s", name, text));
     note->count = count;
     note->has_sa = true;
-    note->row = row->config.uuid;
+    note->row = row->uuid;
     note->dir = sa->dir;
     note->src = sa->src;
     note->dst = sa->dst;
@@ -153,8 +153,8 @@ lists_policy(const struct xfrm_policy_spec *policies, size_t n,
 static uint32_t
 row_hash(const struct xfrm_row *row)
 {
-    return (row->config.kind == XFRM_ROW_SA
-            ? xfrm_sa_spec_hash_id(&row->sa)
+    return (row->kind == XFRM_ROW_SA
+            ? xfrm_sa_spec_hash_id(row->sa)
             : xfrm_policy_spec_hash_id(row->policy));
 }
 
@@ -166,11 +166,11 @@ xfrm_port_twin(const struct xfrm_port *port, const struct xfrm_row *row)
 
     HMAP_FOR_EACH_WITH_HASH (other, id_node, row->id_node.hash,
                              &port->row_ids) {
-        if (other != row && other->config.enabled
-            && other->config.kind == row->config.kind
+        if (other != row && other->enabled
+            && other->kind == row->kind
             && other->order < row->order
-            && (row->config.kind == XFRM_ROW_SA
-                ? xfrm_sa_spec_same_id(&row->sa, &other->sa)
+            && (row->kind == XFRM_ROW_SA
+                ? xfrm_sa_spec_same_id(row->sa, other->sa)
                 : xfrm_policy_spec_same_id(row->policy, other->policy))) {
             return other;
         }
@@ -192,8 +192,8 @@ xfrm_port_find_sa_row(const struct xfrm_port *port,
     sa.proto = proto;
     HMAP_FOR_EACH_WITH_HASH (row, id_node, xfrm_sa_spec_hash_id(&sa),
                              &port->row_ids) {
-        if (row->config.kind == XFRM_ROW_SA && row->config.enabled
-            && xfrm_sa_spec_same_id(&row->sa, &sa)
+        if (row->kind == XFRM_ROW_SA && row->enabled
+            && xfrm_sa_spec_same_id(row->sa, &sa)
             && (!best || row->order < best->order)) {
             best = row;
         }
@@ -221,19 +221,10 @@ attach(struct xfrm_port *port, struct xfrm_port_context *ctx,
 
     row->port = port;
     row->order = ++next_order;
-    if (row->config.kind == XFRM_ROW_SA) {
-        row->sa = row->config.sa;       /* Shallow: the key stays there. */
-        if (!row->sa.reqid) {
-            row->sa.reqid = options->reqid;
-        }
-        row->memo = xfrm_memos_ref(&ctx->memos, &row->sa);
+    xfrm_row_set_reqid(row, options->reqid);
+    if (row->kind == XFRM_ROW_SA) {
+        row->memo = xfrm_memos_ref(&ctx->memos, row->sa);
     } else {
-        row->policy = xmemdup(row->config.policy, sizeof *row->policy);
-        for (size_t i = 0; i < row->policy->n_templates; i++) {
-            if (!row->policy->templates[i].reqid) {
-                row->policy->templates[i].reqid = options->reqid;
-            }
-        }
         port->n_policy_rows++;
     }
     port->n_rows++;
@@ -259,11 +250,10 @@ xfrm_port_detach_row(struct xfrm_row *row)
         xfrm_memo_unref(row->memo, port);
         row->memo = NULL;
     }
-    if (row->policy) {
-        free(row->policy);
-        row->policy = NULL;
+    if (row->kind == XFRM_ROW_POLICY) {
         port->n_policy_rows--;
     }
+    xfrm_row_set_reqid(row, 0);
     row->port = NULL;
     row->in_force = row->counted = false;
     row->soft_noted = row->number_noted = false;
@@ -279,7 +269,7 @@ xfrm_port_attach_row(struct xfrm_port *port, struct xfrm_port_context *ctx,
                      struct xfrm_row *row)
 {
     ovs_assert(!row->port);
-    xfrm_row_clear(row, row->config.enabled ? XFRM_ROW_PENDING
+    xfrm_row_clear(row, row->enabled ? XFRM_ROW_PENDING
                                             : XFRM_ROW_STAGED);
     if (port && port->config.options.keying != XFRM_KEYING_MANAGED) {
         xfrm_row_complain(row, xasprintf(
@@ -341,7 +331,7 @@ xfrm_port_all_policies(const struct xfrm_port *port, bool defaults,
         memcpy(policies, port->policies, n * sizeof *policies);
     }
     LIST_FOR_EACH (row, port_node, &port->rows) {
-        if (row->config.kind != XFRM_ROW_POLICY || !row->config.enabled) {
+        if (row->kind != XFRM_ROW_POLICY || !row->enabled) {
             continue;
         }
         if (rowsp) {
@@ -350,7 +340,7 @@ xfrm_port_all_policies(const struct xfrm_port *port, bool defaults,
             if (twin) {
                 xfrm_row_complain(row, xasprintf(
                     "another row has the same selector and direction: "
-                    UUID_FMT, UUID_ARGS(&twin->config.uuid)));
+                    UUID_FMT, UUID_ARGS(&twin->uuid)));
                 continue;
             }
         } else if (xfrm_port_twin(port, row)) {
@@ -402,7 +392,7 @@ xfrm_port_blind_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
     struct xfrm_row *row;
 
     LIST_FOR_EACH (row, port_node, &port->rows) {
-        if (row->config.enabled) {
+        if (row->enabled) {
             xfrm_row_clear(row, XFRM_ROW_PENDING);
             xfrm_row_complain(row, xstrdup(ctx->backend_error));
             xfrm_port_touch_row(ctx, row);
@@ -423,9 +413,9 @@ static bool
 observe_limits(struct xfrm_port *port, struct xfrm_port_context *ctx,
                struct xfrm_row *row, const struct xfrm_sa_state *sa)
 {
-    const struct xfrm_lifetime *l = &row->sa.lifetime;
+    const struct xfrm_lifetime *l = &row->sa->lifetime;
     uint64_t now = time_wall();
-    uint64_t number = row->sa.dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
+    uint64_t number = row->sa->dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
     uint64_t idle;
 
     if (!row->active || row->packets != sa->packets) {
@@ -446,7 +436,7 @@ observe_limits(struct xfrm_port *port, struct xfrm_port_context *ctx,
         xfrm_row_clear(row, XFRM_ROW_EXPIRING);
         xfrm_port_note_soft(ctx, row);
     }
-    if (!row->sa.esn && row->sa.proto != IPPROTO_COMP
+    if (!row->sa->esn && row->sa->proto != IPPROTO_COMP
         && number > UINT32_MAX - NUMBERS_LEFT && !row->number_noted) {
         row->number_noted = true;
         note_row(ctx, row, XFRM_NOTE_SEQUENCE_OVERFLOW, 0,
@@ -535,12 +525,12 @@ xfrm_port_observe_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
     LIST_FOR_EACH (row, port_node, &port->rows) {
         const struct xfrm_sa_state *sa;
 
-        if (row->config.kind != XFRM_ROW_SA || !row->in_force) {
+        if (row->kind != XFRM_ROW_SA || !row->in_force) {
             continue;
         }
-        sa = xfrm_snapshot_find(&ctx->snapshot, &row->sa.dst, row->sa.spi,
-                                row->sa.proto);
-        if (sa && sa->spec.if_id == row->sa.if_id) {
+        sa = xfrm_snapshot_find(&ctx->snapshot, &row->sa->dst, row->sa->spi,
+                                row->sa->proto);
+        if (sa && sa->spec.if_id == row->sa->if_id) {
             urgent |= observe_limits(port, ctx, row, sa);
             observe_failures(ctx, row, sa);
             publish_counters(row, sa);

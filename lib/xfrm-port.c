@@ -187,9 +187,9 @@ add_departure(struct xfrm_port *port, bool only_known)
         xfrm_port_all_policies(port, true, &departure->policies,
                                &departure->n_policies, NULL);
         LIST_FOR_EACH (row, port_node, &port->rows) {
-            if (row->config.kind == XFRM_ROW_SA) {
+            if (row->kind == XFRM_ROW_SA) {
                 xfrm_sa_spec_clone_sans_key(
-                    &departure->sas[departure->n_sas++], &row->sa);
+                    &departure->sas[departure->n_sas++], row->sa);
             }
         }
     }

@@ -98,10 +98,10 @@ wish(const struct xfrm_run *run, const struct xfrm_row *row, const char **devp)
     enum xfrm_offload asked = options->offload;
 
     *devp = options->dev;
-    if (row && row->config.has_offload) {
-        asked = row->config.offload;
-        if (row->config.offload_dev[0]) {
-            *devp = row->config.offload_dev;
+    if (row && row->has_offload) {
+        asked = row->offload;
+        if (row->offload_dev[0]) {
+            *devp = row->offload_dev;
         }
     }
     return (*devp)[0] ? asked : XFRM_OFF_NO;
@@ -360,19 +360,19 @@ choose_sas(struct xfrm_run *run)
         const struct xfrm_row *twin;
         bool forced = false;
 
-        if (row->config.kind != XFRM_ROW_SA || !row->config.enabled) {
+        if (row->kind != XFRM_ROW_SA || !row->enabled) {
             continue;
         }
         twin = xfrm_port_twin(port, row);
         if (twin) {
             xfrm_row_complain(row, xasprintf(
                 "another row has the same SPI, destination and protocol: "
-                UUID_FMT, UUID_ARGS(&twin->config.uuid)));
-        } else if (xfrm_port_lists_sa(port, &row->sa)) {
+                UUID_FMT, UUID_ARGS(&twin->uuid)));
+        } else if (xfrm_port_lists_sa(port, row->sa)) {
             xfrm_row_complain(row, xasprintf(
                 "port \"%s\" has an SA with the same SPI, destination and "
                 "protocol from its options:sa_file", port->name));
-        } else if (choose_sa(run, &row->sa, row->memo, row, &forced)) {
+        } else if (choose_sa(run, row->sa, row->memo, row, &forced)) {
             force[run->n_eff - 1] = forced;
         }
     }
@@ -386,9 +386,9 @@ begin_rows(struct xfrm_run *run)
     struct xfrm_row *row;
 
     LIST_FOR_EACH (row, port_node, &run->port->rows) {
-        xfrm_row_clear(row, row->config.enabled ? XFRM_ROW_INSTALLED
+        xfrm_row_clear(row, row->enabled ? XFRM_ROW_INSTALLED
                                                 : XFRM_ROW_STAGED);
-        row->in_force = row->config.enabled;
+        row->in_force = row->enabled;
         if (row->memo) {
             row->memo->installed = false;
         }
@@ -401,7 +401,7 @@ end_rows(struct xfrm_run *run)
     struct xfrm_row *row;
 
     LIST_FOR_EACH (row, port_node, &run->port->rows) {
-        row->in_force = row->config.enabled && !row->error;
+        row->in_force = row->enabled && !row->error;
         row->counted &= row->in_force;
         xfrm_port_touch_row(run->ctx, row);
     }

@@ -100,7 +100,7 @@ xfrm_rows_find(const struct xfrm_rows *rows, const struct uuid *uuid)
 
     HMAP_FOR_EACH_WITH_HASH (row, uuid_node, uuid_hash(uuid),
                              &rows->by_uuid) {
-        if (uuid_equals(&row->config.uuid, uuid)) {
+        if (uuid_equals(&row->uuid, uuid)) {
             return row;
         }
     }
@@ -110,9 +110,72 @@ xfrm_rows_find(const struct xfrm_rows *rows, const struct uuid *uuid)
 uint32_t
 xfrm_row_if_id(const struct xfrm_row *row)
 {
-    return (row->config.kind == XFRM_ROW_SA
-            ? row->config.sa.if_id
-            : row->config.policy->if_id);
+    return row->kind == XFRM_ROW_SA ? row->sa->if_id : row->policy->if_id;
+}
+
+/* The request IDs that a row may leave open. */
+static size_t
+n_reqids(const struct xfrm_row *row)
+{
+    return row->kind == XFRM_ROW_SA ? 1 : row->policy->n_templates;
+}
+
+static uint32_t *
+reqid_at(struct xfrm_row *row, size_t i)
+{
+    return (row->kind == XFRM_ROW_SA
+            ? &row->sa->reqid
+            : &row->policy->templates[i].reqid);
+}
+
+void
+xfrm_row_set_reqid(struct xfrm_row *row, uint32_t reqid)
+{
+    for (size_t i = 0; i < n_reqids(row); i++) {
+        if (!(row->own_reqids & (1u << i))) {
+            *reqid_at(row, i) = reqid;
+        }
+    }
+}
+
+static bool
+sas_equal(const struct xfrm_sa_spec *a, const struct xfrm_sa_spec *b)
+{
+    return (xfrm_sa_spec_equals(a, b)
+            && a->dir == b->dir
+            && xfrm_secret_equals(&a->key, &b->key)
+            && a->lifetime.soft_idle == b->lifetime.soft_idle
+            && a->lifetime.hard_idle == b->lifetime.hard_idle
+            && a->offload == b->offload
+            && !strcmp(a->offload_dev, b->offload_dev));
+}
+
+bool
+xfrm_row_equals(const struct xfrm_row *row,
+                const struct xfrm_row_config *config)
+{
+    if (row->kind != config->kind
+        || row->enabled != config->enabled
+        || row->has_offload != config->has_offload
+        || row->offload != config->offload
+        || strcmp(row->offload_dev, config->offload_dev)) {
+        return false;
+    }
+    if (row->kind == XFRM_ROW_SA) {
+        struct xfrm_sa_spec sa = *row->sa;      /* Shallow. */
+
+        sa.reqid = row->own_reqids & 1 ? sa.reqid : 0;
+        return sas_equal(&sa, &config->sa);
+    } else {
+        struct xfrm_policy_spec policy = *row->policy;
+
+        for (size_t i = 0; i < policy.n_templates; i++) {
+            if (!(row->own_reqids & (1u << i))) {
+                policy.templates[i].reqid = 0;
+            }
+        }
+        return xfrm_policy_spec_equals(&policy, config->policy);
+    }
 }
 
 struct xfrm_row *
@@ -120,7 +183,23 @@ xfrm_rows_add(struct xfrm_rows *rows, struct xfrm_row_config *config)
 {
     struct xfrm_row *row = xzalloc(sizeof *row);
 
-    row->config = *config;
+    row->uuid = config->uuid;
+    row->kind = config->kind;
+    row->enabled = config->enabled;
+    row->has_offload = config->has_offload;
+    row->offload = config->offload;
+    ovs_strzcpy(row->offload_dev, config->offload_dev,
+                sizeof row->offload_dev);
+    if (row->kind == XFRM_ROW_SA) {
+        row->sa = xmemdup(&config->sa, sizeof config->sa);
+        memset(&config->sa, 0, sizeof config->sa);
+    } else {
+        row->policy = config->policy;
+        config->policy = NULL;
+    }
+    for (size_t i = 0; i < n_reqids(row); i++) {
+        row->own_reqids |= (uint32_t) !!*reqid_at(row, i) << i;
+    }
     row->state = XFRM_ROW_PENDING;
     hmap_insert(&rows->by_uuid, &row->uuid_node, uuid_hash(&config->uuid));
     hmap_insert(&rows->by_if_id, &row->if_id_node,
@@ -137,7 +216,12 @@ xfrm_rows_remove(struct xfrm_rows *rows, struct xfrm_row *row)
     }
     hmap_remove(&rows->by_uuid, &row->uuid_node);
     hmap_remove(&rows->by_if_id, &row->if_id_node);
-    xfrm_row_config_destroy(&row->config);
+    if (row->kind == XFRM_ROW_SA) {
+        xfrm_sa_spec_destroy(row->sa);
+        free(row->sa);
+    } else {
+        free(row->policy);
+    }
     free(row->error);
     free(row->last_error);
     free(row);

@@ -93,20 +93,29 @@ struct xfrm_note {
 };
 void xfrm_note_free(struct xfrm_note *);
 
-/* The engine's side. */
+/* The engine's side.  There may be tens of thousands of these, so that none
+ * holds anything twice. */
 
 struct xfrm_row {
     struct hmap_node uuid_node; /* In struct xfrm_rows's 'by_uuid'. */
     struct hmap_node if_id_node;    /* In struct xfrm_rows's 'by_if_id'. */
-    struct xfrm_row_config config;
+    struct uuid uuid;
+    enum xfrm_row_kind kind;
+    bool enabled, has_offload;
+    enum xfrm_offload offload;
+    char offload_dev[IFNAMSIZ];
+    union {
+        struct xfrm_sa_spec *sa;    /* XFRM_ROW_SA. */
+        struct xfrm_policy_spec *policy;    /* XFRM_ROW_POLICY. */
+    };
+    uint32_t own_reqids;        /* 1-bit: this template (bit 0: the SA) has a
+                                 * reqid of its own. */
     struct xfrm_port *port;     /* Port with that if_id, or NULL. */
 
     /* While 'port' is set. */
     struct ovs_list port_node;  /* In struct xfrm_port's 'rows'. */
     struct hmap_node id_node;   /* In struct xfrm_port's 'row_ids'. */
     uint64_t order;             /* Of two with one identity the older wins. */
-    struct xfrm_sa_spec sa;     /* Shallow copy with the port's defaults. */
-    struct xfrm_policy_spec *policy;    /* Copy with the port's defaults. */
     struct xfrm_memo *memo;     /* SAs only. */
 
     /* Result. */
@@ -133,11 +142,20 @@ void xfrm_rows_init(struct xfrm_rows *);
 void xfrm_rows_destroy(struct xfrm_rows *);
 struct xfrm_row *xfrm_rows_find(const struct xfrm_rows *, const struct uuid *);
 
-/* Takes over the contents of 'config'.  The row must not belong to a port. */
+/* Takes over the contents of 'config', whose destruction is harmless then. */
 struct xfrm_row *xfrm_rows_add(struct xfrm_rows *, struct xfrm_row_config *);
+
+/* The row must not belong to a port. */
 void xfrm_rows_remove(struct xfrm_rows *, struct xfrm_row *);
 
 uint32_t xfrm_row_if_id(const struct xfrm_row *);
+
+/* Whether 'row' says what 'config' does. */
+bool xfrm_row_equals(const struct xfrm_row *, const struct xfrm_row_config *);
+
+/* Fills in the request ID of the port where the row leaves it open; 0 takes it
+ * out again. */
+void xfrm_row_set_reqid(struct xfrm_row *, uint32_t reqid);
 
 /* The outcome of a comparison; takes ownership of 'error'.  Only the first
  * error of a comparison counts. */
