@@ -57,6 +57,10 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-encap.h \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
+	lib/xfrm-tally.c \
+	lib/xfrm-tally.h \
+	lib/xfrm-listing.c \
+	lib/xfrm-listing.h \
 	lib/xfrm-row.c \
 	lib/xfrm-row.h \
 	lib/xfrm-snapshot.c \
@@ -75,6 +79,7 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-engine-private.h \
 	lib/xfrm-engine-rows.c \
 	lib/xfrm-engine-events.c \
+	lib/xfrm-engine-pass.c \
 	lib/xfrm-engine-thread.c \
 	lib/xfrm-engine-thread.h \
 	lib/xfrm-engine.h \

@@ -25,27 +25,21 @@ VLOG_DEFINE_THIS_MODULE(xfrm_engine_events);
 
 #define MAX_HASTY 5             /* Retries for events before back-off rules. */
 
-void
-xfrm_engine_make_due(struct xfrm_port *port, long long int when)
-{
-    port->due = MIN(port->due, when);
-}
-
 /* Something happened outside that concerns 'port'.  A port in trouble may be
  * healed by it, but must not be made busy by it. */
 static void
-make_due_by_event(const struct engine *e, struct xfrm_port *port)
+make_due_by_event(struct engine *e, struct xfrm_port *port)
 {
-    long long int delay = MAX(COALESCE, 2 * e->ctx.snapshot.cost);
+    long long int delay = MAX(COALESCE, 2 * e->dump_cost);
 
     if (port->backoff && ++port->n_hasty > MAX_HASTY) {
         delay = MAX(delay, BACKOFF_MIN);
     }
-    xfrm_engine_make_due(port, time_msec() + delay);
+    xfrm_port_make_due(port, &e->ctx, time_msec() + delay);
 }
 
 void
-xfrm_engine_make_all_due(const struct engine *e)
+xfrm_engine_make_all_due(struct engine *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         make_due_by_event(e, e->entries[i]->port);
@@ -80,14 +74,10 @@ handle_expire(struct engine *e, const struct xfrm_event *event)
 static void
 handle_acquire(struct engine *e, const struct xfrm_event *event)
 {
-    for (size_t i = 0; i < e->n; i++) {
-        struct xfrm_port *port = e->entries[i]->port;
+    struct xfrm_port *port = xfrm_port_by_if_id(&e->ctx, event->if_id);
 
-        if (port->gen && !port->removing
-            && port->config.options.if_id == event->if_id
-            && port->config.options.keying == XFRM_KEYING_MANAGED) {
-            xfrm_port_note_acquire(port, &e->ctx, event);
-        }
+    if (port && port->config.options.keying == XFRM_KEYING_MANAGED) {
+        xfrm_port_note_acquire(port, &e->ctx, event);
     }
 }
 
@@ -129,6 +119,17 @@ concerns(const struct xfrm_port *port, const struct xfrm_event *event)
     return true;
 }
 
+/* Whether only the port that has the if_id of 'event' can be concerned.  Most
+ * events are of this kind, and there may be many of them and many ports. */
+static bool
+is_about_one_port(const struct engine *e, const struct xfrm_event *event)
+{
+    return (event->if_id && !e->n_curious
+            && (event->type == XFRM_EVENT_SA
+                || event->type == XFRM_EVENT_POLICY
+                || event->type == XFRM_EVENT_EXPIRE));
+}
+
 void
 xfrm_engine_receive_events(struct engine *e)
 {
@@ -147,7 +148,7 @@ xfrm_engine_receive_events(struct engine *e)
                                      e->last_route_pass + ROUTE_COALESCE);
 
             for (size_t i = 0; i < e->n; i++) {
-                xfrm_engine_make_due(e->entries[i]->port, when);
+                xfrm_port_make_due(e->entries[i]->port, &e->ctx, when);
             }
             continue;
         }
@@ -157,6 +158,15 @@ xfrm_engine_receive_events(struct engine *e)
             handle_expire(e, &event);
         } else if (event.type == XFRM_EVENT_ACQUIRE) {
             handle_acquire(e, &event);
+        }
+        if (is_about_one_port(e, &event)) {
+            struct xfrm_port *port = xfrm_port_by_if_id(&e->ctx,
+                                                        event.if_id);
+
+            if (port) {
+                make_due_by_event(e, port);
+            }
+            continue;
         }
         for (size_t i = 0; i < e->n; i++) {
             if (concerns(e->entries[i]->port, &event)) {

@@ -39,7 +39,9 @@ struct xfrm_entry {
     bool removing;              /* The main thread wants it gone. */
     bool removal_begun;         /* The datapath may have changed already. */
     bool kick;                  /* Compare at once. */
-    struct xfrm_port_status status;     /* Without options and link. */
+    bool list;                  /* Somebody wants a 'listing'. */
+    struct xfrm_listing *listing;       /* NULL: nobody wanted it. */
+    struct xfrm_port_status status;     /* Without options, link, listing. */
     bool settled;               /* 'status' is about 'gen'. */
     uint64_t change;            /* Changes with what can be seen. */
 
@@ -54,6 +56,7 @@ struct xfrm_shared {
     struct ovs_list entries OVS_GUARDED;    /* The same, oldest first. */
     struct ovs_list graveyard OVS_GUARDED;  /* Those to be freed. */
     uint64_t last_gen OVS_GUARDED;
+    bool registry_changed OVS_GUARDED;  /* The thread must look at it all. */
 
     uint64_t ticket_given OVS_GUARDED;
     uint64_t ticket_done OVS_GUARDED;
@@ -91,15 +94,13 @@ struct xfrm_entry *xfrm_entry_find(const char *name)
     OVS_REQUIRES(xfrm_shared.mutex);
 void xfrm_entry_bury(struct xfrm_entry *)
     OVS_REQUIRES(xfrm_shared.mutex);
-void xfrm_entries_empty_graveyard(void)
-    OVS_EXCLUDED(xfrm_shared.mutex);
+void xfrm_entries_free(struct ovs_list *dead);
 
 /* xfrm-engine-rows.c, for the thread. */
 bool xfrm_engine_give_results(struct ovs_list *results, struct ovs_list *notes)
     OVS_EXCLUDED(xfrm_shared.mutex);
 void xfrm_engine_do_row_changes(struct xfrm_port_context *,
-                                struct ovs_list *changes,
-                                struct xfrm_port *const *, size_t n);
+                                struct ovs_list *changes);
 void xfrm_engine_forget_rows(void) OVS_EXCLUDED(xfrm_shared.mutex);
 
 /* The thread.  The argument, from xfrm_engine_thread_args(), is its own. */

@@ -190,12 +190,10 @@ xfrm_engine_give_results(struct ovs_list *results, struct ovs_list *notes)
     return true;
 }
 
-/* Does the changes in 'changes' to the rows of 'ctx'.  'ports' are the 'n'
- * ports that stay. */
+/* Does the changes in 'changes' to the rows of 'ctx'. */
 void
 xfrm_engine_do_row_changes(struct xfrm_port_context *ctx,
-                           struct ovs_list *changes,
-                           struct xfrm_port *const *ports, size_t n)
+                           struct ovs_list *changes)
 {
     struct xfrm_row_change *change;
 
@@ -212,21 +210,13 @@ xfrm_engine_do_row_changes(struct xfrm_port_context *ctx,
             continue;
         }
         if (row) {
-            xfrm_port_detach_row(row);
+            xfrm_port_detach_row(row, ctx);
             xfrm_rows_remove(&ctx->rows, row);
         }
         if (!change->removed) {
-            struct xfrm_port *port = NULL;
-            uint32_t if_id;
-
             row = xfrm_rows_add(&ctx->rows, &change->config);
-            if_id = xfrm_row_if_id(row);
-            for (size_t i = 0; i < n && !port; i++) {
-                if (ports[i]->gen && ports[i]->config.options.if_id == if_id) {
-                    port = ports[i];
-                }
-            }
-            xfrm_port_attach_row(port, ctx, row);
+            xfrm_port_attach_row(
+                xfrm_port_by_if_id(ctx, xfrm_row_if_id(row)), ctx, row);
         }
         row_change_free(change);
     }

@@ -3,14 +3,15 @@
 #define XFRM_ENGINE_THREAD_H 1
 
 /* The state of the engine's thread, for the files that make up the thread:
- * xfrm-engine-thread.c (its passes) and xfrm-engine-events.c. */
+ * xfrm-engine-thread.c, xfrm-engine-pass.c and xfrm-engine-events.c. */
 
 #include "svec.h"
 #include "xfrm-engine-private.h"
 #include "xfrm-port.h"
 
-/* The first retry of what failed comes after this, in ms. */
-#define BACKOFF_MIN 1000
+/* Milliseconds. */
+#define BACKOFF_MIN 1000        /* Before the first retry of what failed. */
+#define FULL_INTERVAL 30000     /* Everything, in case an event was missed. */
 
 /* The thread's own state. */
 struct engine {
@@ -25,6 +26,12 @@ struct engine {
     long long int next_files;
     long long int next_full;
     long long int last_route_pass;
+    long long int start_time;
+
+    /* How long dumps and whole passes take, in ms: those that many ports or
+     * SAs make expensive come less often. */
+    long long int dump_cost;
+    long long int rest_until;   /* No comparison before this. */
 
     uint64_t no_states;         /* Last value of XfrmInNoStates. */
     bool has_no_states;
@@ -37,17 +44,32 @@ struct engine {
     bool watched;               /* Somebody reads the notes. */
     bool hearing;               /* ...and the datapath was told so. */
 
-    /* This pass. */
+    /* The registry, as of the last time that it changed. */
     struct xfrm_entry **entries;
     size_t n, allocated;
     uint32_t *if_ids;           /* Of all ports that stay. */
     size_t n_if_ids, allocated_if_ids;
+
+    /* As of the last xfrm_engine_update_index(): ports that something of
+     * another if_id may concern, and those that wait for a key. */
+    size_t n_curious, n_rivals;
+
+    /* This pass. */
+    bool reconfigured;          /* The registry has changed. */
+    bool listing;               /* Somebody wants to see all SAs. */
     bool changed;               /* Observers must look. */
 };
 
 /* xfrm-engine-events.c. */
-void xfrm_engine_make_due(struct xfrm_port *, long long int when);
-void xfrm_engine_make_all_due(const struct engine *);
+void xfrm_engine_make_all_due(struct engine *);
 void xfrm_engine_receive_events(struct engine *);
+
+/* xfrm-engine-pass.c. */
+void xfrm_engine_update_index(struct engine *);
+void xfrm_engine_poll_files(struct engine *, long long int now);
+void xfrm_engine_run_pass(struct engine *, long long int now)
+    OVS_EXCLUDED(xfrm_shared.mutex);
+bool xfrm_engine_is_resting(const struct engine *);
+long long int xfrm_engine_next_wakeup(const struct engine *);
 
 #endif /* xfrm-engine-thread.h */

@@ -74,27 +74,23 @@ xfrm_entry_bury(struct xfrm_entry *entry)
     hmap_remove(&xfrm_shared.registry, &entry->node);
     ovs_list_remove(&entry->list_node);
     ovs_list_push_back(&xfrm_shared.graveyard, &entry->list_node);
+    xfrm_shared.registry_changed = true;
     xpthread_cond_broadcast(&xfrm_shared.cond);
 }
 
-/* Frees what the main thread has forgotten.  Called by the thread, or when
- * there is none. */
+/* Frees 'dead', entries that were in the graveyard: what the main thread has
+ * forgotten.  Called by the thread, or when there is none. */
 void
-xfrm_entries_empty_graveyard(void)
-    OVS_EXCLUDED(xfrm_shared.mutex)
+xfrm_entries_free(struct ovs_list *dead)
 {
-    struct ovs_list dead = OVS_LIST_INITIALIZER(&dead);
     struct xfrm_entry *entry;
 
-    ovs_mutex_lock(&xfrm_shared.mutex);
-    ovs_list_push_back_all(&dead, &xfrm_shared.graveyard);
-    ovs_mutex_unlock(&xfrm_shared.mutex);
-
-    LIST_FOR_EACH_SAFE (entry, list_node, &dead) {
+    LIST_FOR_EACH_SAFE (entry, list_node, dead) {
         ovs_list_remove(&entry->list_node);
         xfrm_port_destroy(entry->port);
         xfrm_port_config_destroy(&entry->config);
         xfrm_port_status_destroy(&entry->status);
+        xfrm_listing_unref(entry->listing);
         free(entry->name);
         free(entry);
     }
@@ -118,6 +114,7 @@ xfrm_engine_start(const struct xfrm_backend_class *class,
 
     ovs_mutex_lock(&xfrm_shared.mutex);
     xfrm_shared.stopping = xfrm_shared.started_up = false;
+    xfrm_shared.registry_changed = true;
     ovs_mutex_unlock(&xfrm_shared.mutex);
     running = true;
     thread_id = ovs_thread_create(
@@ -147,9 +144,9 @@ xfrm_engine_stop(void)
     running = false;
 
     xfrm_engine_forget_all();
-    xfrm_entries_empty_graveyard();
     xfrm_engine_forget_rows();
     ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_entries_free(&xfrm_shared.graveyard);
     free(xfrm_shared.counters);
     xfrm_shared.counters = NULL;
     xfrm_shared.n_counters = 0;
@@ -187,6 +184,7 @@ xfrm_engine_set_port(const struct xfrm_port_config *config)
                && xfrm_port_config_equals(&entry->config, config)) {
         /* It goes and comes in the same breath: nothing happened. */
         entry->removing = changed = false;
+        xfrm_shared.registry_changed = true;
         seq_change(xfrm_shared.status_seq);
     }
     if (changed) {
@@ -194,6 +192,7 @@ xfrm_engine_set_port(const struct xfrm_port_config *config)
         xfrm_port_config_destroy(&entry->config);
         xfrm_port_config_clone(&entry->config, config);
         entry->gen = ++xfrm_shared.last_gen;
+        xfrm_shared.registry_changed = true;
         entry->settled = false;
         entry->change++;
     }
@@ -216,6 +215,7 @@ xfrm_engine_remove_port(const char *name)
     if (entry && !entry->removing) {
         entry->removing = true;
         entry->removal_begun = false;
+        xfrm_shared.registry_changed = true;
     }
     ovs_mutex_unlock(&xfrm_shared.mutex);
     if (entry) {
@@ -272,6 +272,7 @@ xfrm_engine_settle_removal(const char *name)
     ovs_mutex_lock(&xfrm_shared.mutex);
     entry = xfrm_entry_find(name);
     if (entry && entry->removing) {
+        xfrm_shared.registry_changed = true;
         if (!entry->removal_begun || !running) {
             entry->removing = false;
         } else {
@@ -337,6 +338,7 @@ xfrm_engine_get_status(const char *name, struct xfrm_port_status *status)
         xfrm_options_clone(&status->options, &entry->config.options);
         status->link = entry->config.link;
         status->settled = entry->settled;
+        status->listing = xfrm_listing_ref(entry->listing);
         if (!status->caps.datapath[0]) {
             status->caps = xfrm_shared.caps;
         }
@@ -394,6 +396,7 @@ xfrm_engine_reconcile(const char *name)
             entry->kick = true;
         }
     }
+    xfrm_shared.registry_changed = true;
     ticket = ++xfrm_shared.ticket_given;
     if (!running) {
         xfrm_shared.ticket_done = ticket;
@@ -401,6 +404,42 @@ xfrm_engine_reconcile(const char *name)
     ovs_mutex_unlock(&xfrm_shared.mutex);
     seq_change(xfrm_shared.wake_seq);
     return ticket;
+}
+
+uint64_t
+xfrm_engine_list(const char *name)
+{
+    struct xfrm_entry *entry;
+    uint64_t ticket;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+        if (!name || !strcmp(entry->name, name)) {
+            entry->list = true;
+        }
+    }
+    xfrm_shared.registry_changed = true;
+    ticket = ++xfrm_shared.ticket_given;
+    if (!running) {
+        xfrm_shared.ticket_done = ticket;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.wake_seq);
+    return ticket;
+}
+
+void
+xfrm_engine_drop_listings(void)
+{
+    struct xfrm_entry *entry;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+        xfrm_listing_unref(entry->listing);
+        entry->listing = NULL;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
 bool

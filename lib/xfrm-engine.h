@@ -13,7 +13,9 @@
  * netdev-xfrm. */
 
 #include "xfrm-backend.h"
+#include "xfrm-listing.h"
 #include "xfrm-options.h"
+#include "xfrm-tally.h"
 
 /* What a port is to the engine. */
 struct xfrm_port_config {
@@ -51,11 +53,10 @@ struct xfrm_port_status {
     char *error;                /* For Interface:error, or NULL. */
     char *offload;              /* Outcome in words, e.g. "no". */
     int mtu;                    /* Inner MTU, or 0 if unknown. */
-    size_t n_sas_in, n_sas_out; /* Valid ones. */
-    struct xfrm_sa_state *sas;  /* Without keys. */
-    size_t n_sas;
-    struct xfrm_policy_spec *policies;
-    size_t n_policies;
+    struct xfrm_tally tally;    /* Of SAs and policies. */
+    struct xfrm_listing *listing;   /* The same one by one, if
+                                     * xfrm_engine_list() asked for them, else
+                                     * NULL. */
     uint64_t n_reconciled;      /* Runs that compared this port. */
     uint64_t n_writes;          /* Operations sent to the datapath. */
     uint64_t n_drift;           /* Repairs of foreign changes. */
@@ -99,6 +100,12 @@ void xfrm_engine_get_names(struct svec *names);
  * known to have changed.  xfrm_engine_reached() tells when it is done. */
 uint64_t xfrm_engine_reconcile(const char *name);
 bool xfrm_engine_reached(uint64_t ticket);
+
+/* Makes the SAs and policies of port 'name' (NULL: of all) part of its status.
+ * The datapath is read for that, so it takes a while: xfrm_engine_reached()
+ * tells when it is done.  xfrm_engine_drop_listings() ends it. */
+uint64_t xfrm_engine_list(const char *name);
+void xfrm_engine_drop_listings(void);
 
 /* SAs and policies one by one, from the rows of a database (xfrm-row.h).  A row
  * belongs to the port that has its if_id, now or later.  set_row() adds a row

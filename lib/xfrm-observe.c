@@ -173,9 +173,8 @@ xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
     size_t n_sas, n_policies;
     bool urgent = false;
 
-    xfrm_snapshot_slice(&ctx->snapshot, port->config.options.if_id,
-                        &sas, &n_sas, &policies, &n_policies);
-    xfrm_port_set_dirs(port, ctx, sas, n_sas);
+    xfrm_port_slice(port, ctx, &sas, &n_sas, &policies, &n_policies);
+    xfrm_tally_take(&port->tally, sas, n_sas, policies, n_policies);
     observe_mtu(port, ctx, sas, n_sas);
 
     if (port->config.options.keying != XFRM_KEYING_MANAGED) {

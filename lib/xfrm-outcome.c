@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What became of a port, in words and numbers: the status that the engine
- * publishes.  Pure: reads the port and the snapshot, changes nothing.  See
+ * publishes.  Pure: reads the port, changes nothing.  See
  * xfrm-port.h; below xfrm-engine. */
 
 #include <config.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "openvswitch/dynamic-string.h"
-#include "timeval.h"
 #include "util.h"
 
 const char *
@@ -39,31 +38,9 @@ xfrm_port_status_destroy(struct xfrm_port_status *status)
         xfrm_options_destroy(&status->options);
         free(status->error);
         free(status->offload);
-        xfrm_sa_states_free(status->sas, status->n_sas);
-        free(status->policies);
+        xfrm_listing_unref(status->listing);
         memset(status, 0, sizeof *status);
     }
-}
-
-static struct xfrm_sa_state *
-clone_sas(const struct xfrm_sa_state *sas, size_t n)
-{
-    struct xfrm_sa_state *new = NULL;
-
-    if (n) {
-        new = xcalloc(n, sizeof *new);
-        for (size_t i = 0; i < n; i++) {
-            new[i] = sas[i];
-            xfrm_sa_spec_clone_sans_key(&new[i].spec, &sas[i].spec);
-        }
-    }
-    return new;
-}
-
-static struct xfrm_policy_spec *
-clone_policies(const struct xfrm_policy_spec *policies, size_t n)
-{
-    return n ? xmemdup(policies, n * sizeof *policies) : NULL;
 }
 
 void
@@ -74,8 +51,7 @@ xfrm_port_status_clone(struct xfrm_port_status *dst,
     xfrm_options_clone(&dst->options, &src->options);
     dst->error = nullable_xstrdup(src->error);
     dst->offload = nullable_xstrdup(src->offload);
-    dst->sas = clone_sas(src->sas, src->n_sas);
-    dst->policies = clone_policies(src->policies, src->n_policies);
+    dst->listing = xfrm_listing_ref(src->listing);
 }
 
 /* Whether two statuses look alike to those who wait for changes.  Counters
@@ -90,70 +66,14 @@ xfrm_port_status_same(const struct xfrm_port_status *a,
             && nullable_string_is_equal(a->error, b->error)
             && nullable_string_is_equal(a->offload, b->offload)
             && a->mtu == b->mtu
-            && a->n_sas_in == b->n_sas_in
-            && a->n_sas_out == b->n_sas_out
-            && a->n_sas == b->n_sas
-            && a->n_policies == b->n_policies
+            && a->tally.n_sas_in == b->tally.n_sas_in
+            && a->tally.n_sas_out == b->tally.n_sas_out
+            && a->tally.n_sas == b->tally.n_sas
+            && a->tally.n_policies == b->tally.n_policies
             && a->n_drift == b->n_drift
             && !strcmp(a->caps.datapath, b->caps.datapath)
             && a->caps.enforces_inbound == b->caps.enforces_inbound
             && a->caps.sends_transport == b->caps.sends_transport);
-}
-
-static bool
-reached(uint64_t limit, uint64_t value)
-{
-    return limit && value >= limit;
-}
-
-static bool
-sa_expires(const struct xfrm_sa_state *sa, uint64_t now)
-{
-    const struct xfrm_lifetime *l = &sa->spec.lifetime;
-
-    return (reached(l->soft_bytes, sa->bytes)
-            || reached(l->soft_packets, sa->packets)
-            || (sa->added && now >= sa->added
-                && reached(l->soft_seconds, now - sa->added))
-            || (sa->spec.dir == XFRM_DIR_OUT && !sa->spec.esn
-                && sa->oseq > UINT32_MAX / 10 * 9));
-}
-
-static bool
-replaces(const struct xfrm_sa_state *new, const struct xfrm_sa_state *old)
-{
-    return (new->valid
-            && new->spec.dir == old->spec.dir
-            && new->spec.mode == old->spec.mode
-            && xfrm_addr_equals(&new->spec.src, &old->spec.src)
-            && xfrm_addr_equals(&new->spec.dst, &old->spec.dst)
-            && xfrm_sel_equals(&new->spec.sel, &old->spec.sel));
-}
-
-/* Whether an SA is near its end that has no successor yet. */
-static bool
-is_expiring(const struct xfrm_sa_state *sas, size_t n)
-{
-    uint64_t now = time_wall();
-    bool *ending = xcalloc(n + 1, sizeof *ending);
-    bool result = false;
-
-    for (size_t i = 0; i < n; i++) {
-        ending[i] = sas[i].valid && sa_expires(&sas[i], now);
-    }
-    for (size_t i = 0; i < n && !result; i++) {
-        if (ending[i]) {
-            result = true;
-            for (size_t j = 0; j < n; j++) {
-                if (!ending[j] && replaces(&sas[j], &sas[i])) {
-                    result = false;
-                    break;
-                }
-            }
-        }
-    }
-    free(ending);
-    return result;
 }
 
 static void
@@ -175,17 +95,16 @@ add_trouble(struct ds *errors, const struct xfrm_trouble *trouble)
 
 /* The outcome of options:offload, and what is to say about it. */
 static char *
-report_offload(const struct xfrm_port *port, const struct xfrm_sa_state *sas,
-               size_t n, struct ds *errors)
+report_offload(const struct xfrm_port *port, struct ds *errors)
 {
     const struct xfrm_port_options *options = &port->config.options;
-    size_t counts[XFRM_N_OFFLOADS] = { 0 };
+    const size_t *counts = port->tally.n_offload;
+    size_t n = port->tally.n_sas;
     enum xfrm_offload best = XFRM_OFF_NO;
 
-    for (size_t i = 0; i < n; i++) {
-        counts[sas[i].spec.offload]++;
-    }
-    for (size_t i = 0; i < port->n_sas; i++) {
+    /* Without a wish none can have been refused. */
+    for (size_t i = 0; options->offload != XFRM_OFF_NO && i < port->n_sas;
+         i++) {
         const struct xfrm_memo *memo = port->memos[i];
         const struct xfrm_memo_offload *mo = &memo->offload;
 
@@ -243,12 +162,11 @@ xfrm_port_report(const struct xfrm_port *port,
     const struct xfrm_capabilities *caps = ctx->backend ? &ctx->backend->caps
                                                         : &no_caps;
     struct ds errors = DS_EMPTY_INITIALIZER;
-    struct xfrm_policy_spec *policies = NULL;
-    struct xfrm_sa_state *sas = NULL;
-    size_t n_sas = 0, n_policies = 0;
-    bool have_policy = false, have_sender = false;
-    bool transport = options->mode == XFRM_SPEC_TRANSPORT;
-    bool blind = !ctx->backend || !ctx->has_snapshot || ctx->backend_error;
+    const struct xfrm_tally *tally = &port->tally;
+    bool have_sender = false;
+    bool transport = (options->mode == XFRM_SPEC_TRANSPORT
+                      || tally->n_out[XFRM_SPEC_TRANSPORT]);
+    bool blind = !ctx->backend || !ctx->has_seen || ctx->backend_error;
 
     memset(status, 0, sizeof *status);
     xfrm_options_clone(&status->options, options);
@@ -260,33 +178,12 @@ xfrm_port_report(const struct xfrm_port *port,
     status->n_writes = port->n_writes;
     status->n_drift = port->n_drift;
 
-    if (ctx->backend && ctx->has_snapshot) {
-        xfrm_snapshot_slice(&ctx->snapshot, options->if_id, &sas, &n_sas,
-                            &policies, &n_policies);
-        xfrm_port_set_dirs(port, ctx, sas, n_sas);
-    }
-    status->sas = clone_sas(sas, n_sas);
-    status->n_sas = n_sas;
-    status->policies = clone_policies(policies, n_policies);
-    status->n_policies = n_policies;
+    status->tally = *tally;
 
-    for (size_t i = 0; i < n_sas; i++) {
-        if (!sas[i].valid) {
-            continue;
-        }
-        if (sas[i].spec.dir == XFRM_DIR_IN) {
-            status->n_sas_in++;
-        } else {
-            status->n_sas_out++;
-            have_sender |= mode_sends(sas[i].spec.mode, caps);
-            transport |= sas[i].spec.mode == XFRM_SPEC_TRANSPORT;
-        }
+    for (enum xfrm_mode mode = 0; mode < XFRM_SPEC_N_MODES; mode++) {
+        have_sender |= tally->n_out[mode] && mode_sends(mode, caps);
     }
-    for (size_t i = 0; i < n_policies; i++) {
-        have_policy |= (policies[i].dir == XFRM_DIR_OUT
-                        && policies[i].action == XFRM_ACTION_PROTECT);
-    }
-    status->can_send = have_sender && have_policy && port->link_ok;
+    status->can_send = have_sender && tally->n_senders && port->link_ok;
 
     /* The error, the most important part first. */
     if (ctx->backend_error) {
@@ -310,8 +207,8 @@ xfrm_port_report(const struct xfrm_port *port,
         add_error(&errors, text);
         free(text);
     }
-    status->offload = report_offload(port, sas, n_sas, &errors);
-    if (port->file_error && port->keep && n_sas) {
+    status->offload = report_offload(port, &errors);
+    if (port->file_error && port->keep && tally->n_sas) {
         add_error(&errors, "the SAs that were in the kernel already are left "
                   "as they are");
     } else if (port->file_error && port->good) {
@@ -324,11 +221,11 @@ xfrm_port_report(const struct xfrm_port *port,
     if (blind || port->kernel_trouble.n || port->depart_trouble.n
         || (transport && !status->can_send)) {
         status->state = XFRM_PORT_ERROR;
-    } else if (!status->n_sas_out) {
+    } else if (!tally->n_sas_out) {
         status->state = XFRM_PORT_NO_SA;
-    } else if (!have_policy) {
+    } else if (!tally->n_senders) {
         status->state = XFRM_PORT_NO_POLICY;
-    } else if (is_expiring(sas, n_sas)) {
+    } else if (tally->expiring) {
         status->state = XFRM_PORT_EXPIRING;
     } else {
         status->state = XFRM_PORT_UP;

@@ -231,12 +231,13 @@ attach(struct xfrm_port *port, struct xfrm_port_context *ctx,
     ovs_list_push_back(&port->rows, &row->port_node);
     hmap_insert(&port->row_ids, &row->id_node, row_hash(row));
     port->in_sync = false;
-    port->due = 0;
+    xfrm_port_make_due(port, ctx, 0);
     port->backoff = port->n_hasty = 0;
 }
 
+/* 'ctx' is NULL if the port goes as well. */
 void
-xfrm_port_detach_row(struct xfrm_row *row)
+xfrm_port_detach_row(struct xfrm_row *row, struct xfrm_port_context *ctx)
 {
     struct xfrm_port *port = row->port;
 
@@ -258,7 +259,9 @@ xfrm_port_detach_row(struct xfrm_row *row)
     row->in_force = row->counted = false;
     row->soft_noted = row->number_noted = false;
     port->in_sync = false;
-    port->due = 0;
+    if (ctx) {
+        xfrm_port_make_due(port, ctx, 0);
+    }
     port->backoff = port->n_hasty = 0;
 }
 
@@ -288,7 +291,7 @@ xfrm_port_detach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
     struct xfrm_row *row;
 
     LIST_FOR_EACH_SAFE (row, port_node, &port->rows) {
-        xfrm_port_detach_row(row);
+        xfrm_port_detach_row(row, ctx);
         xfrm_port_attach_row(NULL, ctx, row);
     }
 }

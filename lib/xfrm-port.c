@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -23,6 +24,28 @@ VLOG_DEFINE_THIS_MODULE(xfrm_port);
 /* A file that is written twice within one tick of the clock that the file
  * system stamps it with keeps its stamp, so one this young is read again. */
 #define FILE_SETTLE_SECONDS 2
+
+void
+xfrm_port_make_due(struct xfrm_port *port, struct xfrm_port_context *ctx,
+                   long long int when)
+{
+    port->due = MIN(port->due, when);
+    ctx->next_due = MIN(ctx->next_due, port->due);
+}
+
+struct xfrm_port *
+xfrm_port_by_if_id(const struct xfrm_port_context *ctx, uint32_t if_id)
+{
+    struct xfrm_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, if_id_node, hash_int(if_id, 0),
+                             &ctx->ports) {
+        if (port->config.options.if_id == if_id && !port->removing) {
+            return port;
+        }
+    }
+    return NULL;
+}
 
 /* Takes ownership of 'text'. */
 void
@@ -131,7 +154,7 @@ xfrm_port_destroy(struct xfrm_port *port)
         return;
     }
     LIST_FOR_EACH_SAFE (row, port_node, &port->rows) {
-        xfrm_port_detach_row(row);
+        xfrm_port_detach_row(row, NULL);
     }
     hmap_destroy(&port->row_ids);
     for (size_t i = 0; i < port->n_sas; i++) {
@@ -368,14 +391,19 @@ guess_dir(const struct xfrm_port_context *ctx, const struct xfrm_port *port,
 }
 
 void
-xfrm_port_set_dirs(const struct xfrm_port *port,
-                   const struct xfrm_port_context *ctx,
-                   struct xfrm_sa_state *sas, size_t n)
+xfrm_port_slice(const struct xfrm_port *port,
+                const struct xfrm_port_context *ctx,
+                struct xfrm_sa_state **sasp, size_t *n_sasp,
+                struct xfrm_policy_spec **policiesp, size_t *n_policiesp)
 {
-    for (size_t i = 0; i < n; i++) {
-        sas[i].spec.dir = guess_dir(ctx, port,
-                                    &port->config.options.local_ip,
-                                    &sas[i].spec);
+    const struct xfrm_port_options *options = &port->config.options;
+
+    xfrm_snapshot_slice(&ctx->snapshot, options->if_id, sasp, n_sasp,
+                        policiesp, n_policiesp);
+    for (size_t i = 0; i < *n_sasp; i++) {
+        struct xfrm_sa_spec *sa = &(*sasp)[i].spec;
+
+        sa->dir = guess_dir(ctx, port, &options->local_ip, sa);
     }
 }
 

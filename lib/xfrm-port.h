@@ -38,7 +38,11 @@ struct xfrm_port_context {
     char *nonce_error;                  /* Why. */
     struct xfrm_memos memos;
     struct xfrm_snapshot snapshot;
-    bool has_snapshot;
+    bool has_seen;                      /* There was a snapshot once. */
+
+    struct hmap ports;                  /* "struct xfrm_port"s that have a
+                                         * configuration and stay, by if_id. */
+    long long int next_due;             /* No port is due before this. */
 
     struct xfrm_rows rows;
     bool hold;                          /* Not all rows are known yet: delete
@@ -68,6 +72,7 @@ struct xfrm_departure {
 };
 
 struct xfrm_port {
+    struct hmap_node if_id_node;    /* In a context's 'ports', perhaps. */
     char *name;
     struct xfrm_port_config config;
     uint64_t gen;               /* Version of 'config'; 0: none yet. */
@@ -104,6 +109,7 @@ struct xfrm_port {
     bool has_rival;             /* Another port's key is in the way. */
     bool in_sync;               /* Nothing failed, nothing has changed. */
     bool link_ok;               /* The device exists and is ours. */
+    struct xfrm_tally tally;    /* What it has, as last seen. */
     struct xfrm_encap_socket *encap;    /* NULL: none needed, or theirs. */
     int mtu;
     uint64_t n_reconciled, n_writes, n_drift;
@@ -113,6 +119,14 @@ struct xfrm_port {
     unsigned int backoff;       /* ms; 0: the last time all went well. */
     unsigned int n_hasty;       /* Retries by events since it went well. */
 };
+
+/* Makes the port due at 'when', if it is not due before. */
+void xfrm_port_make_due(struct xfrm_port *, struct xfrm_port_context *,
+                        long long int when);
+
+/* The port that has 'if_id' and stays, or NULL. */
+struct xfrm_port *xfrm_port_by_if_id(const struct xfrm_port_context *,
+                                     uint32_t if_id);
 
 void xfrm_trouble_add(struct xfrm_trouble *, char *text);
 void xfrm_trouble_clear(struct xfrm_trouble *);
@@ -173,7 +187,7 @@ void xfrm_port_exhaust(struct xfrm_port *, struct xfrm_port_context *,
 /* xfrm-port-rows.c.  'port' may be NULL if no port has the if_id. */
 void xfrm_port_attach_row(struct xfrm_port *, struct xfrm_port_context *,
                           struct xfrm_row *);
-void xfrm_port_detach_row(struct xfrm_row *);
+void xfrm_port_detach_row(struct xfrm_row *, struct xfrm_port_context *);
 void xfrm_port_attach_rows(struct xfrm_port *, struct xfrm_port_context *);
 void xfrm_port_detach_rows(struct xfrm_port *, struct xfrm_port_context *);
 struct xfrm_row *xfrm_port_twin(const struct xfrm_port *,
@@ -209,10 +223,12 @@ int xfrm_port_extend(struct xfrm_port_context *,
                      const struct xfrm_fingerprint *, uint64_t oseq,
                      char **errorp);
 
-/* Gives the directions of SAs that the kernel reported without. */
-void xfrm_port_set_dirs(const struct xfrm_port *,
-                        const struct xfrm_port_context *,
-                        struct xfrm_sa_state *, size_t n);
+/* What the snapshot has of a port, with the directions of the SAs, which the
+ * kernel reports without. */
+void xfrm_port_slice(const struct xfrm_port *,
+                     const struct xfrm_port_context *,
+                     struct xfrm_sa_state **, size_t *n_sas,
+                     struct xfrm_policy_spec **, size_t *n_policies);
 
 /* The offload that a port begins with. */
 enum xfrm_offload xfrm_port_first_offload(const struct xfrm_port *);

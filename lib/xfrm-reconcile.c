@@ -421,9 +421,7 @@ reconcile_objects(struct xfrm_run *run)
     size_t n_ops;
     bool *force;
 
-    xfrm_snapshot_slice(&run->ctx->snapshot, port->config.options.if_id,
-                        &sas, &n_sas, &policies, &n_policies);
-    xfrm_port_set_dirs(port, run->ctx, sas, n_sas);
+    xfrm_port_slice(port, run->ctx, &sas, &n_sas, &policies, &n_policies);
     begin_rows(run);
     for (size_t i = 0; i < port->n_sas; i++) {
         port->memos[i]->installed = false;

@@ -13,7 +13,6 @@
 
 #include "hash.h"
 #include "openvswitch/util.h"
-#include "timeval.h"
 #include "util.h"
 
 struct xfrm_snapshot_node {
@@ -62,8 +61,8 @@ xfrm_snapshot_init(struct xfrm_snapshot *snapshot)
     hmap_init(&snapshot->index);
 }
 
-static void
-clear(struct xfrm_snapshot *snapshot)
+void
+xfrm_snapshot_clear(struct xfrm_snapshot *snapshot)
 {
     xfrm_sa_states_free(snapshot->sas, snapshot->n_sas);
     free(snapshot->policies);
@@ -75,7 +74,7 @@ clear(struct xfrm_snapshot *snapshot)
 void
 xfrm_snapshot_destroy(struct xfrm_snapshot *snapshot)
 {
-    clear(snapshot);
+    xfrm_snapshot_clear(snapshot);
     hmap_destroy(&snapshot->index);
 }
 
@@ -92,7 +91,6 @@ int
 xfrm_snapshot_take(struct xfrm_snapshot *snapshot,
                    struct xfrm_backend *backend, bool keys, char **errorp)
 {
-    long long int start = time_msec();
     struct xfrm_policy_spec *policies;
     struct xfrm_sa_state *sas;
     size_t n_sas, n_policies;
@@ -111,7 +109,7 @@ xfrm_snapshot_take(struct xfrm_snapshot *snapshot,
         return error;
     }
 
-    clear(snapshot);
+    xfrm_snapshot_clear(snapshot);
     if (n_sas) {
         qsort(sas, n_sas, sizeof *sas, compare_sas);
     }
@@ -132,7 +130,6 @@ xfrm_snapshot_take(struct xfrm_snapshot *snapshot,
         hmap_insert(&snapshot->index, &snapshot->nodes[i].hmap_node,
                     hash_id(&sa->dst, sa->spi, sa->proto));
     }
-    snapshot->cost = time_msec() - start;
     return 0;
 }
 

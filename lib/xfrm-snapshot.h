@@ -18,11 +18,13 @@ struct xfrm_snapshot {
 
     struct hmap index;          /* SAs by what the kernel finds them by. */
     struct xfrm_snapshot_node *nodes;
-    long long int cost;         /* Milliseconds that the dumps took. */
 };
 
 void xfrm_snapshot_init(struct xfrm_snapshot *);
 void xfrm_snapshot_destroy(struct xfrm_snapshot *);
+
+/* Frees what it contains. */
+void xfrm_snapshot_clear(struct xfrm_snapshot *);
 
 /* Replaces the contents; on failure they stay, with the cause in words in
  * '*errorp'. */

@@ -21,6 +21,14 @@ inbound_policy(const struct xfrm_port_status *status)
     return status->caps.enforces_inbound ? "enforced" : "not-enforced";
 }
 
+const struct xfrm_listing *
+xfrm_status_listing(const struct xfrm_port_status *status)
+{
+    static const struct xfrm_listing empty;
+
+    return status->listing ? status->listing : &empty;
+}
+
 void
 xfrm_status_to_smap(const struct xfrm_port_status *status, struct smap *smap)
 {
@@ -32,7 +40,8 @@ xfrm_status_to_smap(const struct xfrm_port_status *status, struct smap *smap)
     smap_add(smap, "xfrm_offload", status->offload ? status->offload : "no");
     smap_add(smap, "xfrm_state", xfrm_port_state_name(status->state));
     smap_add_format(smap, "xfrm_sas", "in:%"PRIuSIZE",out:%"PRIuSIZE,
-                    status->n_sas_in, status->n_sas_out);
+                    status->tally.n_sas_in,
+                    status->tally.n_sas_out);
 }
 
 /* Statistics. */
@@ -77,33 +86,17 @@ xfrm_status_to_custom_stats(const struct xfrm_port_status *status,
                             struct netdev_custom_stats *stats)
 {
     enum { N_SA_COUNTERS = 7 };
-    uint64_t in_bytes = 0, in_packets = 0, out_bytes = 0, out_packets = 0;
-    uint64_t replays = 0, outside_window = 0, integrity = 0;
-
-    for (size_t i = 0; i < status->n_sas; i++) {
-        const struct xfrm_sa_state *sa = &status->sas[i];
-
-        if (sa->spec.dir == XFRM_DIR_IN) {
-            in_bytes += sa->bytes;
-            in_packets += sa->packets;
-        } else {
-            out_bytes += sa->bytes;
-            out_packets += sa->packets;
-        }
-        replays += sa->replays;
-        outside_window += sa->replay_errors;
-        integrity += sa->integrity_failed;
-    }
+    const struct xfrm_tally *tally = &status->tally;
 
     stats->size = 0;
     stats->counters = xcalloc(N_SA_COUNTERS + n, sizeof *stats->counters);
-    add_counter(stats, "xfrm_sa_rx_bytes", in_bytes);
-    add_counter(stats, "xfrm_sa_rx_packets", in_packets);
-    add_counter(stats, "xfrm_sa_tx_bytes", out_bytes);
-    add_counter(stats, "xfrm_sa_tx_packets", out_packets);
-    add_counter(stats, "xfrm_rx_replayed", replays);
-    add_counter(stats, "xfrm_rx_outside_window", outside_window);
-    add_counter(stats, "xfrm_rx_integrity_failed", integrity);
+    add_counter(stats, "xfrm_sa_rx_bytes", tally->rx_bytes);
+    add_counter(stats, "xfrm_sa_rx_packets", tally->rx_packets);
+    add_counter(stats, "xfrm_sa_tx_bytes", tally->tx_bytes);
+    add_counter(stats, "xfrm_sa_tx_packets", tally->tx_packets);
+    add_counter(stats, "xfrm_rx_replayed", tally->replays);
+    add_counter(stats, "xfrm_rx_outside_window", tally->outside_window);
+    add_counter(stats, "xfrm_rx_integrity_failed", tally->integrity_failed);
     for (size_t i = 0; i < n; i++) {
         char name[NETDEV_CUSTOM_STATS_NAME_SIZE];
 
@@ -152,6 +145,7 @@ xfrm_sa_state_format(const struct xfrm_sa_state *sa, struct ds *s)
 void
 xfrm_status_format(const struct xfrm_port_status *status, struct ds *s)
 {
+    const struct xfrm_listing *listing = xfrm_status_listing(status);
     const struct xfrm_port_options *o = &status->options;
 
     ds_put_format(s, "%s: %s", status->link.name,
@@ -184,15 +178,15 @@ xfrm_status_format(const struct xfrm_port_status *status, struct ds *s)
     ds_put_format(s, "  %s send\n", status->can_send ? "can" : "can NOT");
 
     ds_put_format(s, "  SAs (%"PRIuSIZE" in, %"PRIuSIZE" out):\n",
-                  status->n_sas_in, status->n_sas_out);
-    for (size_t i = 0; i < status->n_sas; i++) {
+                  status->tally.n_sas_in, status->tally.n_sas_out);
+    for (size_t i = 0; i < listing->n_sas; i++) {
         ds_put_cstr(s, "    ");
-        xfrm_sa_state_format(&status->sas[i], s);
+        xfrm_sa_state_format(&listing->sas[i], s);
     }
-    ds_put_format(s, "  policies (%"PRIuSIZE"):\n", status->n_policies);
-    for (size_t i = 0; i < status->n_policies; i++) {
+    ds_put_format(s, "  policies (%"PRIuSIZE"):\n", status->tally.n_policies);
+    for (size_t i = 0; i < listing->n_policies; i++) {
         ds_put_cstr(s, "    ");
-        xfrm_policy_spec_format(&status->policies[i], s);
+        xfrm_policy_spec_format(&listing->policies[i], s);
         ds_put_char(s, '\n');
     }
     ds_put_format(s, "  compared %"PRIu64" times, %"PRIu64" changes made, "
@@ -313,6 +307,7 @@ xfrm_policy_to_json(const struct xfrm_policy_spec *policy)
 struct json *
 xfrm_status_to_json(const struct xfrm_port_status *status)
 {
+    const struct xfrm_listing *listing = xfrm_status_listing(status);
     const struct xfrm_port_options *options = &status->options;
     struct json *o = json_object_create();
     struct json *sas = json_array_create_empty();
@@ -337,13 +332,13 @@ xfrm_status_to_json(const struct xfrm_port_status *status)
     put_string(o, "inbound_policy", inbound_policy(status));
     put_string(o, "offload", status->offload ? status->offload : "no");
     put_uint(o, "mtu", status->mtu);
-    put_uint(o, "sas_in", status->n_sas_in);
-    put_uint(o, "sas_out", status->n_sas_out);
-    for (size_t i = 0; i < status->n_sas; i++) {
-        json_array_add(sas, xfrm_sa_state_to_json(&status->sas[i]));
+    put_uint(o, "sas_in", status->tally.n_sas_in);
+    put_uint(o, "sas_out", status->tally.n_sas_out);
+    for (size_t i = 0; i < listing->n_sas; i++) {
+        json_array_add(sas, xfrm_sa_state_to_json(&listing->sas[i]));
     }
-    for (size_t i = 0; i < status->n_policies; i++) {
-        json_array_add(policies, xfrm_policy_to_json(&status->policies[i]));
+    for (size_t i = 0; i < listing->n_policies; i++) {
+        json_array_add(policies, xfrm_policy_to_json(&listing->policies[i]));
     }
     json_object_put(o, "sas", sas);
     json_object_put(o, "policies", policies);

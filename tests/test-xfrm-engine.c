@@ -154,17 +154,22 @@ action_abandon(char *args[])
     xfrm_engine_abandon(args[0]);
 }
 
-/* Compares everything and waits for the end of it. */
 static void
-action_sync(char *args[])
+wait_for_ticket(uint64_t ticket)
 {
-    uint64_t ticket = xfrm_engine_reconcile(args[0]);
     long long int deadline = time_msec() + PATIENCE;
 
     while (!xfrm_engine_reached(ticket)) {
         ovs_assert(time_msec() < deadline);
         usleep(2000);
     }
+}
+
+/* Compares everything and waits for the end of it. */
+static void
+action_sync(char *args[])
+{
+    wait_for_ticket(xfrm_engine_reconcile(args[0]));
 }
 
 static void
@@ -312,7 +317,8 @@ format_status(const char *name, struct ds *s)
                   "policies=%"PRIuSIZE" mtu=%d offload=%s drift=%"PRIu64"%s\n",
                   name, xfrm_port_state_name(status.state),
                   status.can_send ? "can send" : "cannot send",
-                  status.n_sas_in, status.n_sas_out, status.n_policies,
+                  status.tally.n_sas_in, status.tally.n_sas_out,
+                  status.tally.n_policies,
                   status.mtu, status.offload, status.n_drift,
                   status.settled ? "" : " (not settled)");
     if (status.error) {
@@ -328,9 +334,32 @@ format_status(const char *name, struct ds *s)
         free(prefix);
         ds_put_format(s, "  error: %s\n", status.error);
     }
-    for (size_t i = 0; i < status.n_sas; i++) {
-        ovs_assert(!status.sas[i].spec.key.len);
+    xfrm_port_status_destroy(&status);
+}
+
+/* list:NAME: the SAs and policies, one by one. */
+static void
+action_list(char *args[])
+{
+    struct xfrm_port_status status;
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    wait_for_ticket(xfrm_engine_list(args[0]));
+    ovs_assert(xfrm_engine_get_status(args[0], &status) && status.listing);
+    for (size_t i = 0; i < status.listing->n_sas; i++) {
+        ovs_assert(!status.listing->sas[i].spec.key.len);
+        xfrm_sa_spec_format(&status.listing->sas[i].spec, &s);
+        ds_put_char(&s, '\n');
     }
+    for (size_t i = 0; i < status.listing->n_policies; i++) {
+        xfrm_policy_spec_format(&status.listing->policies[i], &s);
+        ds_put_char(&s, '\n');
+    }
+    fputs(ds_cstr(&s), stdout);
+    ds_destroy(&s);
+    xfrm_port_status_destroy(&status);
+    xfrm_engine_drop_listings();
+    ovs_assert(xfrm_engine_get_status(args[0], &status) && !status.listing);
     xfrm_port_status_destroy(&status);
 }
 
@@ -578,6 +607,7 @@ static const struct {
     { "calls", action_calls },
     { "atmost", action_atmost },
     { "show", action_show },
+    { "list", action_list },
     { "status", action_status },
     { "wait", action_wait },
     { "when", action_when },

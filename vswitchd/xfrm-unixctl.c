@@ -21,20 +21,23 @@
 #include "xfrm-status.h"
 #include "xfrm-unixctl.h"
 
-/* How long xfrm/reconcile waits for the engine, in ms. */
-#define RECONCILE_TIMEOUT_MS 30000
+/* How long a command waits for the engine, in ms. */
+#define ENGINE_TIMEOUT_MS 30000
 
 struct args {
     bool json;
     const char *port;           /* NULL: all. */
 };
 
-/* A reconcile that has not been answered yet. */
+struct view;
+
+/* A command that has not been answered yet. */
 struct pending {
     struct ovs_list node;
     struct unixctl_conn *conn;
     char *port;
     bool json;
+    const struct view *view;
     uint64_t ticket;
     long long int deadline;
 };
@@ -153,12 +156,14 @@ struct view {
 static void
 format_sas(const struct xfrm_port_status *status, struct ds *s)
 {
+    const struct xfrm_listing *listing = xfrm_status_listing(status);
+
     ds_put_format(s, "%s:\n", status->link.name);
-    for (size_t i = 0; i < status->n_sas; i++) {
+    for (size_t i = 0; i < listing->n_sas; i++) {
         ds_put_cstr(s, "    ");
-        xfrm_sa_state_format(&status->sas[i], s);
+        xfrm_sa_state_format(&listing->sas[i], s);
     }
-    if (!status->n_sas) {
+    if (!listing->n_sas) {
         ds_put_cstr(s, "    no SAs\n");
     }
 }
@@ -166,13 +171,15 @@ format_sas(const struct xfrm_port_status *status, struct ds *s)
 static void
 format_policies(const struct xfrm_port_status *status, struct ds *s)
 {
+    const struct xfrm_listing *listing = xfrm_status_listing(status);
+
     ds_put_format(s, "%s:\n", status->link.name);
-    for (size_t i = 0; i < status->n_policies; i++) {
+    for (size_t i = 0; i < listing->n_policies; i++) {
         ds_put_cstr(s, "    ");
-        xfrm_policy_spec_format(&status->policies[i], s);
+        xfrm_policy_spec_format(&listing->policies[i], s);
         ds_put_char(s, '\n');
     }
-    if (!status->n_policies) {
+    if (!listing->n_policies) {
         ds_put_cstr(s, "    no policies\n");
     }
 }
@@ -194,8 +201,10 @@ add_named(struct json *array, struct json *object, const char *name)
 static void
 add_sas_json(const struct xfrm_port_status *status, struct json *array)
 {
-    for (size_t i = 0; i < status->n_sas; i++) {
-        add_named(array, xfrm_sa_state_to_json(&status->sas[i]),
+    const struct xfrm_listing *listing = xfrm_status_listing(status);
+
+    for (size_t i = 0; i < listing->n_sas; i++) {
+        add_named(array, xfrm_sa_state_to_json(&listing->sas[i]),
                   status->link.name);
     }
 }
@@ -203,8 +212,10 @@ add_sas_json(const struct xfrm_port_status *status, struct json *array)
 static void
 add_policies_json(const struct xfrm_port_status *status, struct json *array)
 {
-    for (size_t i = 0; i < status->n_policies; i++) {
-        add_named(array, xfrm_policy_to_json(&status->policies[i]),
+    const struct xfrm_listing *listing = xfrm_status_listing(status);
+
+    for (size_t i = 0; i < listing->n_policies; i++) {
+        add_named(array, xfrm_policy_to_json(&listing->policies[i]),
                   status->link.name);
     }
 }
@@ -243,38 +254,48 @@ reply_view(struct unixctl_conn *conn, const struct args *args,
     free_statuses(statuses, n);
 }
 
+/* Answers 'conn' with 'view' once the engine has reached 'ticket'. */
+static void
+reply_later(struct unixctl_conn *conn, const struct args *args,
+            const struct view *view, uint64_t ticket)
+{
+    struct pending *p = xmalloc(sizeof *p);
+
+    p->conn = conn;
+    p->port = nullable_xstrdup(args->port);
+    p->json = args->json;
+    p->view = view;
+    p->ticket = ticket;
+    p->deadline = time_msec() + ENGINE_TIMEOUT_MS;
+    ovs_list_push_back(&pendings, &p->node);
+}
+
+/* Understands the arguments and looks whether the port exists.  On failure
+ * answers 'conn' itself and returns false. */
+static bool
+begin(struct unixctl_conn *conn, int argc, const char *argv[],
+      struct args *args)
+{
+    struct xfrm_port_status *statuses;
+    size_t n;
+
+    if (!parse_args(conn, argc, argv, args)
+        || !get_statuses(conn, args->port, &statuses, &n)) {
+        return false;
+    }
+    free_statuses(statuses, n);
+    return true;
+}
+
 static void
 xfrm_unixctl_view(struct unixctl_conn *conn, int argc, const char *argv[],
                   void *view)
 {
     struct args args;
 
-    if (parse_args(conn, argc, argv, &args)) {
-        reply_view(conn, &args, view);
+    if (begin(conn, argc, argv, &args)) {
+        reply_later(conn, &args, view, xfrm_engine_list(args.port));
     }
-}
-
-static void
-xfrm_unixctl_reconcile(struct unixctl_conn *conn, int argc,
-                       const char *argv[], void *aux OVS_UNUSED)
-{
-    struct xfrm_port_status *statuses;
-    struct args args;
-    size_t n;
-
-    if (!parse_args(conn, argc, argv, &args)
-        || !get_statuses(conn, args.port, &statuses, &n)) {
-        return;
-    }
-    free_statuses(statuses, n);
-
-    struct pending *p = xmalloc(sizeof *p);
-    p->conn = conn;
-    p->port = nullable_xstrdup(args.port);
-    p->json = args.json;
-    p->ticket = xfrm_engine_reconcile(args.port);
-    p->deadline = time_msec() + RECONCILE_TIMEOUT_MS;
-    ovs_list_push_back(&pendings, &p->node);
 }
 
 static void
@@ -288,6 +309,21 @@ format_outcome(const struct xfrm_port_status *status, struct ds *s)
 
 static const struct view outcome_view = { format_outcome, add_port_json };
 
+static void
+xfrm_unixctl_reconcile(struct unixctl_conn *conn, int argc,
+                       const char *argv[], void *aux OVS_UNUSED)
+{
+    struct args args;
+
+    if (begin(conn, argc, argv, &args)) {
+        if (args.json) {
+            xfrm_engine_list(args.port);
+        }
+        reply_later(conn, &args, &outcome_view,
+                    xfrm_engine_reconcile(args.port));
+    }
+}
+
 void
 xfrm_unixctl_run(void)
 {
@@ -296,7 +332,7 @@ xfrm_unixctl_run(void)
     LIST_FOR_EACH_SAFE (p, node, &pendings) {
         if (xfrm_engine_reached(p->ticket)) {
             struct args args = { .json = p->json, .port = p->port };
-            reply_view(p->conn, &args, &outcome_view);
+            reply_view(p->conn, &args, p->view);
         } else if (time_msec() >= p->deadline) {
             unixctl_command_reply_error(p->conn,
                                         "the datapath did not answer in time");
@@ -306,6 +342,9 @@ xfrm_unixctl_run(void)
         ovs_list_remove(&p->node);
         free(p->port);
         free(p);
+        if (ovs_list_is_empty(&pendings)) {
+            xfrm_engine_drop_listings();
+        }
     }
 }
 

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A pass of the engine's thread over the ports: those whose time has come are
+ * compared with the datapath, all are looked at once in a while, and what came
+ * of it is published.
+ *
+ * Above xfrm-port; below xfrm-engine-thread.c. */
+
+#include <config.h>
+
+#include "xfrm-engine-thread.h"
+
+#include <string.h>
+
+#include "hash.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+#include "xfrm-port.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrm_engine_pass);
+
+/* Milliseconds. */
+#define POLL_INTERVAL 1000      /* Counters, MTU, stamps of files. */
+#define BACKOFF_MAX 60000
+#define MAX_REST 1000           /* Between two comparisons. */
+
+/* A poll may take this fraction of the time, at most. */
+#define POLL_LOAD 20
+
+static bool
+take_snapshot(struct engine *e, bool keys)
+{
+    struct xfrm_port_context *ctx = &e->ctx;
+    long long int start = time_msec();
+    char *message;
+
+    if (xfrm_snapshot_take(&ctx->snapshot, ctx->backend, keys, &message)) {
+        if (!nullable_string_is_equal(message, ctx->backend_error)) {
+            VLOG_WARN("%s", message);
+        }
+        free(ctx->backend_error);
+        ctx->backend_error = message;
+        e->dump_backoff = MIN(MAX(e->dump_backoff * 2, BACKOFF_MIN),
+                              BACKOFF_MAX);
+        e->next_dump = time_msec() + e->dump_backoff;
+        return false;
+    }
+    free(ctx->backend_error);
+    ctx->backend_error = NULL;
+    ctx->has_seen = true;
+    e->dump_backoff = 0;
+    e->dump_cost = time_msec() - start;
+    return true;
+}
+
+/* Says when the port is to be compared again after it was. */
+static void
+reschedule(struct xfrm_port *port, bool ok)
+{
+    if (ok) {
+        port->due = LLONG_MAX;
+        port->backoff = port->n_hasty = 0;
+    } else {
+        port->backoff = MIN(MAX(port->backoff * 2, BACKOFF_MIN),
+                            BACKOFF_MAX);
+        port->due = time_msec() + port->backoff;
+    }
+}
+
+static void
+log_transition(const struct xfrm_entry *entry,
+               const struct xfrm_port_status *new)
+    OVS_REQUIRES(xfrm_shared.mutex)
+{
+    const struct xfrm_port_status *old = &entry->status;
+
+    if (new->error && !nullable_string_is_equal(old->error, new->error)) {
+        VLOG_WARN("%s: %s", entry->name, new->error);
+    }
+    if (!old->n_reconciled || old->state != new->state) {
+        VLOG_INFO("%s: state %s, %"PRIuSIZE" inbound and %"PRIuSIZE" outbound "
+                  "SAs", entry->name, xfrm_port_state_name(new->state),
+                  new->tally.n_sas_in, new->tally.n_sas_out);
+    }
+}
+
+/* Publishes the status of an entry. */
+static void
+publish(struct engine *e, struct xfrm_entry *entry)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    struct xfrm_port_status new;
+    struct xfrm_port_status old;
+    bool settled;
+
+    xfrm_port_report(entry->port, &e->ctx, &new);
+
+    /* A port is settled by a comparison of its present configuration, even
+     * one with errors, which are the answer then. */
+    settled = entry->port->n_reconciled > 0 || e->ctx.backend_error;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    settled = settled && entry->gen == entry->port->gen;
+    new.settled = settled;
+    log_transition(entry, &new);
+    if (settled != entry->settled
+        || !xfrm_port_status_same(&new, &entry->status)) {
+        entry->change++;
+        e->changed = true;
+    }
+    old = entry->status;
+    entry->status = new;
+    entry->settled = settled;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+
+    xfrm_port_status_destroy(&old);
+}
+
+/* Takes removed ports away, and what changed ports have left behind.  Returns
+ * true if the datapath was written to. */
+static bool
+run_departures(struct engine *e, long long int now)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    bool wrote = false;
+
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_entry *entry = e->entries[i];
+        struct xfrm_port *port = entry->port;
+        bool ok;
+
+        if (port->due > now) {
+            continue;
+        }
+        if (!port->removing) {
+            if (!ovs_list_is_empty(&port->departures)) {
+                xfrm_port_depart(port, &e->ctx, e->if_ids, e->n_if_ids,
+                                 &wrote);
+            }
+            continue;
+        }
+
+        ok = xfrm_port_remove(port, &e->ctx, e->if_ids, e->n_if_ids, &wrote);
+        reschedule(port, ok);
+        if (!ok) {
+            if (port->backoff == BACKOFF_MIN) {
+                VLOG_WARN("%s: cannot be removed yet: %s", port->name,
+                          port->depart_trouble.first);
+            }
+            continue;
+        }
+        ovs_mutex_lock(&xfrm_shared.mutex);
+        if (entry->removing) {
+            /* forget_all() may have buried it already. */
+            if (xfrm_entry_find(entry->name) == entry) {
+                xfrm_entry_bury(entry);
+            }
+        } else {
+            /* It came back while it was going: begin anew. */
+            entry->removal_begun = false;
+            xfrm_port_make_due(port, &e->ctx, 0);
+        }
+        ovs_mutex_unlock(&xfrm_shared.mutex);
+        e->changed = true;
+    }
+    return wrote;
+}
+
+static void
+run_prune(struct engine *e, bool *wrotep)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    const struct xfrm_entry *entry;
+    struct svec names;
+
+    /* Ports that were declared since this pass began count as well. */
+    svec_clone(&names, &e->prune);
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
+        svec_add(&names, entry->name);
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    svec_sort(&names);
+    e->pruning = !xfrm_ports_prune(&e->ctx, &names, e->if_ids, e->n_if_ids,
+                                   wrotep);
+    e->next_prune = time_msec() + 5 * BACKOFF_MIN;
+    svec_destroy(&names);
+}
+
+/* The kernel tells nobody of packets for SAs that do not exist, but counts
+ * them. */
+static void
+note_unknown_spis(struct engine *e, const struct xfrm_counter *counters,
+                  size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(counters[i].name, "XfrmInNoStates")) {
+            uint64_t value = counters[i].value;
+
+            if (e->has_no_states && value > e->no_states) {
+                xfrm_port_note(&e->ctx, XFRM_NOTE_BAD_SPI, 0, xasprintf(
+                    "dropped %"PRIu64" packets for SAs that do not exist",
+                    value - e->no_states))->count = value - e->no_states;
+            }
+            e->has_no_states = true;
+            e->no_states = value;
+        }
+    }
+}
+
+static void
+poll_counters(struct engine *e)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    struct xfrm_counter *new, *old;
+    size_t n;
+
+    if (e->class->counters(e->ctx.backend, &new, &n)) {
+        return;
+    }
+    note_unknown_spis(e, new, n);
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    old = xfrm_shared.counters;
+    xfrm_shared.counters = new;
+    xfrm_shared.n_counters = n;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    free(old);
+}
+
+void
+xfrm_engine_poll_files(struct engine *e, long long int now)
+{
+    if (now < e->next_files) {
+        return;
+    }
+    e->next_files = now + POLL_INTERVAL;
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_port *port = e->entries[i]->port;
+
+        if (!port->removing && xfrm_port_poll_file(port, &e->ctx, false)) {
+            xfrm_port_make_due(port, &e->ctx, now);
+            port->n_hasty = 0;
+        }
+    }
+}
+
+/* Compares the ports whose time has come. */
+static bool
+run_reconcile(struct engine *e, long long int now)
+{
+    bool wrote = false;
+
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_port *port = e->entries[i]->port;
+        bool was_rival = port->has_rival;
+        bool ok;
+
+        if (port->removing || port->due > now) {
+            continue;
+        }
+        ok = xfrm_port_reconcile(port, &e->ctx, &wrote);
+        reschedule(port, ok && ovs_list_is_empty(&port->departures));
+        if (was_rival && !port->has_rival) {
+            e->changed = true;
+        }
+    }
+    return wrote;
+}
+
+/* A key that became free may be what another port waits for. */
+static void
+wake_rivals(struct engine *e, long long int now)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_port *port = e->entries[i]->port;
+
+        if (!port->removing && port->has_rival) {
+            xfrm_port_make_due(port, &e->ctx, now);
+        }
+    }
+}
+
+/* Gives those who asked for it a list of what their ports have. */
+static void
+make_listings(struct engine *e)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_entry *entry = e->entries[i];
+        struct xfrm_listing *listing = NULL;
+        bool wanted;
+
+        ovs_mutex_lock(&xfrm_shared.mutex);
+        wanted = entry->list;
+        entry->list = false;
+        ovs_mutex_unlock(&xfrm_shared.mutex);
+        if (!wanted) {
+            continue;
+        }
+        if (!e->ctx.backend_error) {
+            struct xfrm_policy_spec *policies;
+            struct xfrm_sa_state *sas;
+            size_t n_sas, n_policies;
+
+            xfrm_port_slice(entry->port, &e->ctx, &sas, &n_sas, &policies,
+                            &n_policies);
+            listing = xfrm_listing_create(sas, n_sas, policies, n_policies);
+        }
+        ovs_mutex_lock(&xfrm_shared.mutex);
+        xfrm_listing_unref(entry->listing);
+        entry->listing = listing;
+        ovs_mutex_unlock(&xfrm_shared.mutex);
+    }
+    e->listing = false;
+}
+
+/* Brings up to date what is known of all ports together. */
+void
+xfrm_engine_update_index(struct engine *e)
+{
+    struct xfrm_port_context *ctx = &e->ctx;
+
+    hmap_clear(&ctx->ports);
+    ctx->next_due = LLONG_MAX;
+    e->n_curious = e->n_rivals = 0;
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_port *port = e->entries[i]->port;
+
+        ctx->next_due = MIN(ctx->next_due, port->due);
+        e->n_curious += (port->conflict || port->removing
+                         || !ovs_list_is_empty(&port->departures));
+        e->n_rivals += port->has_rival;
+        if (port->gen && !port->removing) {
+            hmap_insert(&ctx->ports, &port->if_id_node,
+                        hash_int(port->config.options.if_id, 0));
+        }
+    }
+}
+
+/* Whether a comparison is due but must wait, so that the many that others may
+ * cause do not keep the thread busy all the time. */
+bool
+xfrm_engine_is_resting(const struct engine *e)
+{
+    long long int now = time_msec();
+
+    return e->ctx.next_due <= now && now < e->rest_until;
+}
+
+/* Looks at everything that is due at 'now', according to 'due' and 'poll', and
+ * corrects it.  Returns true if a snapshot shows the outcome. */
+static bool
+compare(struct engine *e, long long int now, bool due, bool departing)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    bool wrote = false;
+
+    if (!e->ctx.backend || now < e->next_dump
+        || !take_snapshot(e, due || departing)) {
+        return false;
+    }
+    if (departing) {
+        wrote = run_departures(e, now);
+        if (e->pruning && now >= e->next_prune) {
+            run_prune(e, &wrote);
+        }
+        if (wrote && due && !take_snapshot(e, true)) {
+            return false;
+        }
+    }
+    if (due && run_reconcile(e, now) && !take_snapshot(e, false)) {
+        return false;
+    }
+    poll_counters(e);
+    return true;
+}
+
+/* Publishes what became of all ports. */
+static void
+publish_all(struct engine *e, long long int now, bool due, bool seen)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_entry *entry = e->entries[i];
+        struct xfrm_port *port = entry->port;
+
+        if (port->removing) {
+            continue;
+        }
+        if (!seen && due && port->due <= now) {
+            xfrm_port_blind_rows(port, &e->ctx);
+        }
+        if (seen && xfrm_port_observe(port, &e->ctx)) {
+            xfrm_port_make_due(port, &e->ctx, 0);
+        }
+        publish(e, entry);
+    }
+}
+
+/* One pass over everything that is due at 'now'. */
+void
+xfrm_engine_run_pass(struct engine *e, long long int now)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    bool poll = (e->n && now >= e->next_poll) || e->listing;
+    bool full = now >= e->next_full;
+    bool departing = e->pruning && now >= e->next_prune;
+    long long int cost;
+    bool due, seen;
+
+    if (full || poll) {
+        for (size_t i = 0; i < e->n; i++) {
+            struct xfrm_port *port = e->entries[i]->port;
+
+            /* With 'keep' set, only a comparison knows the keys that are in
+             * use and extends their reservations. */
+            if ((full || port->keep) && !port->removing) {
+                xfrm_port_make_due(port, &e->ctx, now);
+            }
+        }
+    }
+    due = e->ctx.next_due <= now && now >= e->rest_until;
+    if (!due && !poll && !departing) {
+        return;
+    }
+    if (due) {
+        wake_rivals(e, now);
+        e->last_route_pass = now;
+        for (size_t i = 0; i < e->n; i++) {
+            const struct xfrm_port *port = e->entries[i]->port;
+
+            departing |= (port->due <= now
+                          && (port->removing
+                              || !ovs_list_is_empty(&port->departures)));
+        }
+    }
+
+    seen = compare(e, now, due, departing);
+    publish_all(e, now, due, seen);
+    if (e->listing) {
+        make_listings(e);
+    }
+    xfrm_snapshot_clear(&e->ctx.snapshot);
+    xfrm_engine_update_index(e);
+
+    cost = time_msec() - now;
+    if (due) {
+        e->rest_until = now + cost + MIN(cost, MAX_REST);
+    }
+    if (full) {
+        e->next_full = now + MAX(FULL_INTERVAL, POLL_LOAD * cost);
+    }
+    e->next_poll = now + MAX(POLL_INTERVAL, POLL_LOAD * cost);
+}
+
+long long int
+xfrm_engine_next_wakeup(const struct engine *e)
+{
+    long long int when = e->n ? MIN(e->next_poll, e->next_files) : LLONG_MAX;
+    const struct xfrm_port_context *ctx = &e->ctx;
+
+    when = MIN(when, e->next_full);
+    if (!ctx->backend || !ctx->nonces) {
+        when = MIN(when, e->next_open);
+    }
+    if (ctx->next_due != LLONG_MAX) {
+        when = MIN(when, MAX(MAX(ctx->next_due, e->rest_until),
+                             ctx->backend ? e->next_dump : e->next_open));
+    }
+    if (e->pruning) {
+        when = MIN(when, MAX(MAX(e->next_prune, e->next_dump),
+                             ctx->backend ? 0 : e->next_open));
+    }
+    return when;
+}
