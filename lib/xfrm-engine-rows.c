@@ -28,15 +28,43 @@ row_change_free(struct xfrm_row_change *change)
     free(change);
 }
 
+/* Main thread only. */
+static struct ovs_list held = OVS_LIST_INITIALIZER(&held);
+static bool holding;
+
 static void
-add_change(struct xfrm_row_change *change)
+give_held(void)
 {
     struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
 
-    ovs_mutex_lock(&xfrm_shared.mutex);
-    ovs_list_push_back(&xfrm_shared.row_changes, &change->list_node);
-    ovs_mutex_unlock(&xfrm_shared.mutex);
-    seq_change(wake);
+    if (!ovs_list_is_empty(&held)) {
+        ovs_mutex_lock(&xfrm_shared.mutex);
+        ovs_list_push_back_all(&xfrm_shared.row_changes, &held);
+        ovs_mutex_unlock(&xfrm_shared.mutex);
+        seq_change(wake);
+    }
+}
+
+static void
+add_change(struct xfrm_row_change *change)
+{
+    ovs_list_push_back(&held, &change->list_node);
+    if (!holding) {
+        give_held();
+    }
+}
+
+void
+xfrm_engine_hold_rows(void)
+{
+    holding = true;
+}
+
+void
+xfrm_engine_give_rows(void)
+{
+    holding = false;
+    give_held();
 }
 
 void
@@ -232,6 +260,8 @@ xfrm_engine_forget_rows(void)
     struct xfrm_row_result result;
     struct xfrm_note *note;
 
+    holding = false;
+    give_held();
     while (xfrm_engine_take_result(&result)) {
         xfrm_row_result_destroy(&result);
     }

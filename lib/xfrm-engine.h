@@ -117,6 +117,11 @@ struct xfrm_row_result;
 void xfrm_engine_set_row(struct xfrm_row_config *);
 void xfrm_engine_remove_row(const struct uuid *);
 
+/* Between these two, rows that are set or removed are put by; then the engine
+ * gets them all at once, so that it sees what belongs together as a whole. */
+void xfrm_engine_hold_rows(void);
+void xfrm_engine_give_rows(void);
+
 /* While this is on, not all rows are known yet, and nothing is deleted that
  * one of them might ask for: after a restart, the rows come later than the
  * ports.  Takes effect after the rows that were set before. */
