@@ -7,11 +7,17 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/ovs-vswitchd.c \
 	vswitchd/xfrm-db.c \
 	vswitchd/xfrm-db.h \
+	vswitchd/xfrm-db-feed.c \
+	vswitchd/xfrm-db-feed.h \
+	vswitchd/xfrm-db-notes.c \
+	vswitchd/xfrm-db-notes.h \
 	vswitchd/xfrm-db-parse.c \
 	vswitchd/xfrm-db-parse.h \
 	vswitchd/xfrm-db-private.h \
 	vswitchd/xfrm-db-probe.c \
 	vswitchd/xfrm-db-probe.h \
+	vswitchd/xfrm-db-record.c \
+	vswitchd/xfrm-db-record.h \
 	vswitchd/xfrm-db-status.c \
 	vswitchd/xfrm-report.c \
 	vswitchd/xfrm-report.h \

@@ -328,11 +328,13 @@ xfrm_db_parse_sa(const struct xfrmrec_sa *rec, struct xfrm_row_config *config,
     return error;
 }
 
-static char *
-parse_template(const struct xfrmrec_template *rec, struct xfrm_template *t)
+char *
+xfrm_db_parse_template(const struct xfrmrec_template *rec,
+                       struct xfrm_template *t)
 {
     char *error;
 
+    memset(t, 0, sizeof *t);
     if ((error = parse_proto(rec->proto, &t->proto))
         || (error = parse_mode(rec->mode, &t->mode))
         || (rec->src && (error = parse_addr("src", rec->src, &t->src)))
@@ -348,28 +350,19 @@ parse_template(const struct xfrmrec_template *rec, struct xfrm_template *t)
     return NULL;
 }
 
-/* The templates in the order of their numbers, which may have gaps. */
+/* 'templates' are in the order of their numbers, which may have gaps. */
 static char *
-parse_templates(const struct xfrmrec_policy *rec,
+parse_templates(const struct xfrm_db_policy_template *templates, size_t n,
                 struct xfrm_policy_spec *policy)
 {
-    for (int64_t number = 0; number < XFRM_MAX_TEMPLATES; number++) {
-        for (size_t i = 0; i < rec->n_templates; i++) {
-            if (rec->key_templates[i] == number
-                && rec->value_templates[i]) {
-                struct xfrm_template *t
-                    = &policy->templates[policy->n_templates++];
-                char *error = parse_template(rec->value_templates[i], t);
+    for (size_t i = 0; i < n && i < XFRM_MAX_TEMPLATES; i++) {
+        const struct xfrm_db_policy_template *t = &templates[i];
 
-                if (error) {
-                    char *column = xasprintf("templates[%"PRId64"]", number);
-
-                    error = in_column(column, error);
-                    free(column);
-                    return error;
-                }
-            }
+        if (t->template->error) {
+            return xasprintf("templates[%"PRId64"]: %s", t->number,
+                             t->template->error);
         }
+        policy->templates[policy->n_templates++] = t->template->spec;
     }
     return NULL;
 }
@@ -397,6 +390,7 @@ parse_policy_offload(const struct xfrmrec_policy *rec,
 
 static char *
 parse_policy(const struct xfrmrec_policy *rec,
+             const struct xfrm_db_policy_template *templates, size_t n,
              struct xfrm_policy_spec *policy)
 {
     char *error;
@@ -425,7 +419,7 @@ parse_policy(const struct xfrmrec_policy *rec,
     }
     if ((error = parse_mark("mark", rec->mark, &policy->mark))
         || (error = parse_policy_offload(rec, policy))
-        || (error = parse_templates(rec, policy))) {
+        || (error = parse_templates(templates, n, policy))) {
         return error;
     }
     return xfrm_policy_spec_validate(policy, &error) ? error : NULL;
@@ -433,7 +427,8 @@ parse_policy(const struct xfrmrec_policy *rec,
 
 char *
 xfrm_db_parse_policy(const struct xfrmrec_policy *rec,
-                     struct xfrm_row_config *config)
+                     const struct xfrm_db_policy_template *templates,
+                     size_t n, struct xfrm_row_config *config)
 {
     char *error;
 
@@ -442,7 +437,7 @@ xfrm_db_parse_policy(const struct xfrmrec_policy *rec,
     config->kind = XFRM_ROW_POLICY;
     config->enabled = !rec->n_enabled || rec->enabled[0];
     config->policy = xzalloc(sizeof *config->policy);
-    error = parse_policy(rec, config->policy);
+    error = parse_policy(rec, templates, n, config->policy);
     if (error) {
         xfrm_row_config_destroy(config);
     }

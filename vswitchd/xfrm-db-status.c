@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Results and notes of the engine -> the OVS_XFRM database.
+/* Results of the engine -> the OVS_XFRM database.
  *
- * A row's state and error are written at once, its counters every few seconds;
- * notes become rows of Notification, of which only the newest are kept.  See
+ * A row's state and error are written at once, its counters every few seconds.
+ * What the database says already is not written: after a restart with nothing
+ * changed, that is all of it.  Notes are in xfrm-db-notes.c.  See
  * xfrm-db-private.h; below xfrm-db.c. */
 
 #include <config.h>
@@ -13,333 +14,357 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
-#include "ovsdb-idl.h"
-#include "ovsdb-schema/xfrm-idl.h"
-#include "smap.h"
 #include "timeval.h"
 #include "util.h"
+#include "xfrm-db-notes.h"
 #include "xfrm-engine.h"
 
 #define COUNTER_INTERVAL 5000   /* Milliseconds, as Open vSwitch's own. */
-#define MAX_ROWS 500            /* In one transaction. */
-#define MAX_NOTES 100           /* Likewise. */
-#define KEEP_NOTES 1000         /* Without other_config:max-notifications. */
+#define MAX_ROWS 1000           /* In one transaction. */
 
-/* Rows whose state is to be written, and those whose counters are to be. */
+struct xfrm_db_counters {
+    bool any;                   /* False: there are none any more. */
+    uint64_t bytes, packets, number, added, used;
+    uint32_t replay_errors, replays, integrity_failed;
+};
+
+static xfrm_db_find_func *find;
+
+/* Rows whose state is to be written, and those whose counters are to be; the
+ * latter in the order of 'counters_due'. */
 static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
 static struct ovs_list counting = OVS_LIST_INITIALIZER(&counting);
-static struct ovs_list notes = OVS_LIST_INITIALIZER(&notes);
-static size_t n_notes;
 
 /* Written by the transaction that is under way. */
 static struct ovs_list written = OVS_LIST_INITIALIZER(&written);
 
 void
-xfrm_db_status_init(void)
+xfrm_db_status_init(xfrm_db_find_func *find_)
 {
+    find = find_;
     ovs_list_init(&dirty);
     ovs_list_init(&counting);
-    ovs_list_init(&notes);
     ovs_list_init(&written);
-    n_notes = 0;
 }
 
 void
 xfrm_db_status_destroy(void)
 {
-    struct xfrm_note *note;
+    xfrm_db_notes_destroy();
+}
 
-    LIST_FOR_EACH_POP (note, list_node, &notes) {
-        xfrm_note_free(note);
+struct xfrm_db_rare *
+xfrm_db_row_rare(struct xfrm_db_row *row)
+{
+    if (!row->rare) {
+        row->rare = xzalloc(sizeof *row->rare);
     }
-    n_notes = 0;
+    return row->rare;
+}
+
+static const char *
+row_error(const struct xfrm_db_row *row)
+{
+    return (!row->rare ? NULL
+            : row->rare->parse_error ? row->rare->parse_error
+            : row->rare->error);
+}
+
+static uint8_t
+row_state(const struct xfrm_db_row *row)
+{
+    return (xfrm_db_row_parse_error(row) ? XFRM_ROW_ERROR
+            : row->has_state ? row->state
+            : XFRM_ROW_PENDING);
+}
+
+/* The database says what it should about the state of 'row'. */
+static bool
+is_written(const struct xfrm_db_row *row)
+{
+    return (row->written_state == row_state(row)
+            && nullable_string_is_equal(row->rare ? row->rare->written_error
+                                                  : NULL, row_error(row)));
 }
 
 static void
 move_to(struct xfrm_db_row *row, struct ovs_list *list)
 {
-    xfrm_db_status_forget(row);
-    ovs_list_push_back(list, &row->dirty_node);
+    ovs_list_remove(&row->list_node);
+    ovs_list_push_back(list, &row->list_node);
+    row->writing = list == &written;
 }
 
 void
 xfrm_db_status_forget(struct xfrm_db_row *row)
 {
-    /* A row that is zero was never in a list. */
-    if (row->dirty_node.next && !ovs_list_is_empty(&row->dirty_node)) {
-        ovs_list_remove(&row->dirty_node);
-    }
-    ovs_list_init(&row->dirty_node);
+    ovs_list_remove(&row->list_node);
+    ovs_list_init(&row->list_node);
+    row->writing = row->dirty = false;
+    free(row->counters);
+    row->counters = NULL;
 }
 
-void
-xfrm_db_status_touch(struct xfrm_db_row *row)
+static void
+make_dirty(struct xfrm_db_row *row)
 {
     row->dirty = true;
     move_to(row, &dirty);
 }
 
-static struct xfrm_note *
-pop_note(void)
+void
+xfrm_db_status_known(struct xfrm_db_row *row, const char *state,
+                     const char *error)
 {
-    n_notes--;
-    return CONTAINER_OF(ovs_list_pop_front(&notes), struct xfrm_note,
-                        list_node);
+    row->written_state = XFRM_DB_NO_STATE;
+    for (int i = 0; state && i <= XFRM_ROW_ERROR; i++) {
+        if (!strcmp(state, xfrm_row_state_name(i))) {
+            row->written_state = i;
+        }
+    }
+    if (error || row->rare) {
+        struct xfrm_db_rare *rare = xfrm_db_row_rare(row);
+
+        free(rare->written_error);
+        rare->written_error = nullable_xstrdup(error);
+    }
+}
+
+static void
+keep_counters(struct xfrm_db_row *row, const struct xfrm_row_result *result)
+{
+    struct xfrm_db_counters *c = row->counters;
+
+    if (!c) {
+        c = row->counters = xmalloc(sizeof *c);
+    }
+    c->any = result->has_counters;
+    c->bytes = result->bytes;
+    c->packets = result->packets;
+    c->number = result->number;
+    c->added = result->added;
+    c->used = result->used;
+    c->replay_errors = result->replay_errors;
+    c->replays = result->replays;
+    c->integrity_failed = result->integrity_failed;
 }
 
 void
-xfrm_db_status_take(struct xfrm_db_row *(*find)(const struct uuid *))
+xfrm_db_status_restart(struct xfrm_db_row *row)
+{
+    static const struct xfrm_row_result none;
+    bool bad = xfrm_db_row_parse_error(row) != NULL;
+
+    if (bad) {
+        row->has_state = false;
+        free(row->rare->error);
+        row->rare->error = NULL;
+        keep_counters(row, &none);
+    }
+    /* What makes sense is told by the engine before long. */
+    if (bad && (!is_written(row) || row->writing)) {
+        make_dirty(row);
+    }
+}
+
+/* Takes over the contents of 'result'. */
+static void
+take_result(struct xfrm_row_result *result)
+{
+    struct xfrm_db_row *row = find(&result->uuid);
+
+    if (!row || !row->given) {
+        xfrm_row_result_destroy(result);
+        return;
+    }
+    if (row->kind == XFRM_ROW_SA) {
+        keep_counters(row, result);
+    }
+    row->state = result->state;
+    row->has_state = true;
+    if (result->error || row->rare) {
+        struct xfrm_db_rare *rare = xfrm_db_row_rare(row);
+
+        free(rare->error);
+        rare->error = result->error;
+        result->error = NULL;
+    }
+    if (!is_written(row) || row->writing) {
+        make_dirty(row);
+    } else if (!row->dirty && row->counters
+               && row->counters_due == LLONG_MAX) {
+        row->counters_due = time_msec() + COUNTER_INTERVAL;
+        move_to(row, &counting);
+    }
+}
+
+void
+xfrm_db_status_take(void)
 {
     struct xfrm_row_result result;
-    struct xfrm_note *note;
 
     while (xfrm_engine_take_result(&result)) {
-        struct xfrm_db_row *row = find(&result.uuid);
+        take_result(&result);
+    }
+    xfrm_db_notes_take();
+}
 
-        if (!row || row->parse_error) {
-            xfrm_row_result_destroy(&result);
-            continue;
-        }
-        if (!row->has_result || row->result.state != result.state
-            || !nullable_string_is_equal(row->result.error, result.error)) {
-            xfrm_db_status_touch(row);
-        } else if (!row->dirty) {
-            if (row->counters_due == LLONG_MAX) {
-                row->counters_due = time_msec() + COUNTER_INTERVAL;
-            }
-            move_to(row, &counting);
-        }
-        xfrm_row_result_destroy(&row->result);
-        row->result = result;
-        row->has_result = true;
-    }
-    while ((note = xfrm_engine_take_note()) != NULL) {
-        ovs_list_push_back(&notes, &note->list_node);
-        if (++n_notes > KEEP_NOTES) {
-            /* Without a database there is nobody to tell. */
-            xfrm_note_free(pop_note());
-        }
-    }
+static const struct xfrm_db_row *
+first_counting(void)
+{
+    return (ovs_list_is_empty(&counting) ? NULL
+            : CONTAINER_OF(ovs_list_front(&counting), struct xfrm_db_row,
+                           list_node));
 }
 
 static bool
 counters_pending(void)
 {
-    const struct xfrm_db_row *row;
+    const struct xfrm_db_row *row = first_counting();
 
-    LIST_FOR_EACH (row, dirty_node, &counting) {
-        if (row->counters_due <= time_msec()) {
-            return true;
-        }
-    }
-    return false;
+    return row && row->counters_due <= time_msec();
 }
 
 bool
-xfrm_db_status_pending(struct ovsdb_idl *idl)
+xfrm_db_status_pending(bool global)
 {
     return (!ovs_list_is_empty(&dirty) || counters_pending()
-            || (n_notes && xfrmrec_xfrm_global_first(idl)));
+            || (global && xfrm_db_notes_pending()));
 }
 
-static void
-write_row(struct ovsdb_idl *idl, const struct xfrm_db_row *row)
+static struct json *
+counters_to_json(const struct xfrm_db_counters *c)
 {
-    const struct xfrm_row_result *r = &row->result;
-    const char *state = (row->parse_error ? "error"
-                         : row->has_result ? xfrm_row_state_name(r->state)
-                         : "pending");
-    const char *error = (row->parse_error ? row->parse_error
-                         : row->has_result ? r->error : NULL);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } values[] = {
+        { "bytes", c->bytes },
+        { "packets", c->packets },
+        { "sequence-number", c->number },
+        { "added", c->added },
+        { "last-used", c->used },
+        { "replay-window-errors", c->replay_errors },
+        { "replays", c->replays },
+        { "integrity-failed", c->integrity_failed },
+    };
+    struct json *map = json_array_create_empty();
 
-    if (row->kind == XFRM_ROW_SA) {
-        const struct xfrmrec_sa *sa = xfrmrec_sa_get_for_uuid(idl, &row->uuid);
+    for (size_t i = 0; c->any && i < ARRAY_SIZE(values); i++) {
+        json_array_add(map, json_array_create_2(
+                                json_string_create(values[i].name),
+                                json_integer_create(MIN(values[i].value,
+                                                        INT64_MAX))));
+    }
+    return json_array_create_2(json_string_create("map"), map);
+}
 
-        if (sa) {
-            static const char *const names[] = {
-                "bytes", "packets", "sequence-number", "added", "last-used",
-                "replay-window-errors", "replays", "integrity-failed",
-            };
-            const int64_t values[] = {
-                r->bytes, r->packets, r->number, r->added, r->used,
-                r->replay_errors, r->replays, r->integrity_failed,
-            };
-
-            BUILD_ASSERT_DECL(ARRAY_SIZE(names) == ARRAY_SIZE(values));
-            xfrmrec_sa_set_state(sa, state);
-            xfrmrec_sa_set_error(sa, error);
-            xfrmrec_sa_set_statistics(
-                sa, (const char **) names, values,
-                row->has_result && r->has_counters ? ARRAY_SIZE(names) : 0);
-        }
+/* Adds to 'columns' a column, unless the database has none of that name. */
+static void
+put(const struct xfrm_db_feed *feed, enum xfrm_db_table table,
+    struct json *columns, const char *name, struct json *value)
+{
+    if (xfrm_db_feed_has_column(feed, table, name)) {
+        json_object_put(columns, name, value);
     } else {
-        const struct xfrmrec_policy *policy
-            = xfrmrec_policy_get_for_uuid(idl, &row->uuid);
-
-        if (policy) {
-            xfrmrec_policy_set_state(policy, state);
-            xfrmrec_policy_set_error(policy, error);
-        }
-    }
-}
-
-/* Notifications. */
-
-static int
-compare_numbers(const void *a_, const void *b_)
-{
-    const struct xfrmrec_notification *const *ap = a_;
-    const struct xfrmrec_notification *const *bp = b_;
-    int64_t a = (*ap)->number, b = (*bp)->number;
-
-    return a < b ? -1 : a > b;
-}
-
-static size_t
-max_notifications(struct ovsdb_idl *idl)
-{
-    const struct xfrmrec_xfrm_global *global = xfrmrec_xfrm_global_first(idl);
-    int n = global ? smap_get_int(&global->other_config, "max-notifications",
-                                  KEEP_NOTES) : KEEP_NOTES;
-
-    return MIN(MAX(n, 1), 10000);
-}
-
-static void
-insert_note(struct ovsdb_idl *idl, struct ovsdb_idl_txn *txn,
-            const struct xfrm_note *note, int64_t number)
-{
-    struct xfrmrec_notification *rec = xfrmrec_notification_insert(txn);
-
-    xfrmrec_notification_set_type(rec, xfrm_note_type_name(note->type));
-    xfrmrec_notification_set_number(rec, number);
-    xfrmrec_notification_set_time(rec, note->when);
-    xfrmrec_notification_set_message(rec, note->message);
-    if (note->if_id) {
-        int64_t if_id = note->if_id;
-
-        xfrmrec_notification_set_if_id(rec, &if_id, 1);
-    }
-    if (note->count) {
-        int64_t count = note->count;
-
-        xfrmrec_notification_set_count(rec, &count, 1);
-    }
-    if (note->has_sa) {
-        const struct xfrmrec_sa *sa = xfrmrec_sa_get_for_uuid(idl, &note->row);
-        struct ds src = DS_EMPTY_INITIALIZER;
-        struct ds dst = DS_EMPTY_INITIALIZER;
-        int64_t spi = note->spi;
-
-        xfrm_addr_format(&note->src, &src);
-        xfrm_addr_format(&note->dst, &dst);
-        xfrmrec_notification_set_direction(rec, xfrm_dir_name(note->dir));
-        xfrmrec_notification_set_src(rec, ds_cstr(&src));
-        xfrmrec_notification_set_dst(rec, ds_cstr(&dst));
-        xfrmrec_notification_set_proto(rec, xfrm_proto_name(note->proto));
-        if (spi) {
-            xfrmrec_notification_set_spi(rec, &spi, 1);
-        }
-        if (sa) {
-            xfrmrec_notification_set_sa(rec, sa);
-        }
-        ds_destroy(&src);
-        ds_destroy(&dst);
+        json_destroy(value);
     }
 }
 
 static void
-write_notes(struct ovsdb_idl *idl)
+write_row(const struct xfrm_db_feed *feed, struct xfrm_db_row *row,
+          struct json *operations)
 {
-    struct ovsdb_idl_txn *txn = ovsdb_idl_txn_get(
-        &xfrmrec_xfrm_global_first(idl)->header_);
-    const struct xfrmrec_notification **old, *rec;
-    size_t n_old = 0, allocated = 0, max, n_new = 0;
-    int64_t number = 0;
+    enum xfrm_db_table table = (row->kind == XFRM_ROW_SA ? XFRM_DB_SA
+                                                         : XFRM_DB_POLICY);
+    struct json *columns = json_object_create();
+    struct json *update = json_object_create();
+    const char *error = row_error(row);
 
-    old = NULL;
-    XFRMREC_NOTIFICATION_FOR_EACH (rec, idl) {
-        if (n_old >= allocated) {
-            old = x2nrealloc(old, &allocated, sizeof *old);
-        }
-        old[n_old++] = rec;
-        number = MAX(number, rec->number);
-    }
-    while (!ovs_list_is_empty(&notes) && n_new < MAX_NOTES) {
-        struct xfrm_note *note = pop_note();
+    if (row->dirty) {
+        put(feed, table, columns, "state",
+            json_string_create(xfrm_row_state_name(row_state(row))));
+        put(feed, table, columns, "error",
+            error ? json_string_create(error)
+            : json_array_create_2(json_string_create("set"),
+                                  json_array_create_empty()));
+        row->written_state = row_state(row);
+        if (error || row->rare) {
+            struct xfrm_db_rare *rare = xfrm_db_row_rare(row);
 
-        insert_note(idl, txn, note, ++number);
-        xfrm_note_free(note);
-        n_new++;
-    }
-    max = max_notifications(idl);
-    if (n_old && n_old + n_new > max) {
-        size_t n_surplus = MIN(n_old + n_new - max, n_old);
-
-        qsort(old, n_old, sizeof *old, compare_numbers);
-        for (size_t i = 0; i < n_surplus; i++) {
-            xfrmrec_notification_delete(old[i]);
+            free(rare->written_error);
+            rare->written_error = nullable_xstrdup(error);
         }
     }
-    free(old);
+    if (row->counters && table == XFRM_DB_SA) {
+        put(feed, table, columns, "statistics",
+            counters_to_json(row->counters));
+    }
+    json_object_put_string(update, "op", "update");
+    json_object_put_string(update, "table", xfrm_db_table_class(table)->name);
+    json_object_put(update, "where", xfrm_db_where_uuid(&row->uuid));
+    json_object_put(update, "row", columns);
+    json_array_add(operations, update);
+
+    row->dirty = false;
+    row->counters_due = LLONG_MAX;
+    move_to(row, &written);
 }
 
 bool
-xfrm_db_status_write(struct ovsdb_idl *idl)
+xfrm_db_status_write(const struct xfrm_db_feed *feed, struct json *operations,
+                     size_t max_notes)
 {
     struct xfrm_db_row *row;
     size_t n = 0;
 
-    LIST_FOR_EACH_SAFE (row, dirty_node, &written) {
-        xfrm_db_status_forget(row);
-    }
-    while (!ovs_list_is_empty(&dirty) && n < MAX_ROWS) {
-        row = CONTAINER_OF(ovs_list_front(&dirty), struct xfrm_db_row,
-                           dirty_node);
-        write_row(idl, row);
-        row->dirty = false;
-        row->counters_due = LLONG_MAX;
-        move_to(row, &written);
-        n++;
-    }
-    LIST_FOR_EACH_SAFE (row, dirty_node, &counting) {
-        if (n >= MAX_ROWS) {
+    LIST_FOR_EACH_SAFE (row, list_node, &dirty) {
+        if (n++ >= MAX_ROWS) {
             break;
         }
-        if (row->counters_due <= time_msec()) {
-            write_row(idl, row);
-            row->counters_due = LLONG_MAX;
-            move_to(row, &written);
-            n++;
-        }
+        write_row(feed, row, operations);
     }
-    if (xfrmrec_xfrm_global_first(idl)) {
-        write_notes(idl);
+    LIST_FOR_EACH_SAFE (row, list_node, &counting) {
+        if (n++ >= MAX_ROWS || row->counters_due > time_msec()) {
+            break;
+        }
+        write_row(feed, row, operations);
+    }
+    if (max_notes) {
+        xfrm_db_notes_write(find, operations, max_notes);
     }
     return ovs_list_is_empty(&dirty);
 }
 
 void
-xfrm_db_status_undo(void)
+xfrm_db_status_written(bool success)
 {
     struct xfrm_db_row *row;
 
-    LIST_FOR_EACH_SAFE (row, dirty_node, &written) {
-        xfrm_db_status_touch(row);
+    /* Those that got news meanwhile are in another list. */
+    LIST_FOR_EACH_SAFE (row, list_node, &written) {
+        if (success) {
+            xfrm_db_status_forget(row);
+        } else {
+            row->written_state = XFRM_DB_NO_STATE;
+            make_dirty(row);
+        }
+    }
+    if (!success) {
+        LIST_FOR_EACH (row, list_node, &dirty) {
+            row->written_state = XFRM_DB_NO_STATE;
+        }
     }
 }
 
 void
 xfrm_db_status_wait(void)
 {
-    const struct xfrm_db_row *row;
-
     if (!ovs_list_is_empty(&dirty)) {
         poll_immediate_wake();
-    }
-    LIST_FOR_EACH (row, dirty_node, &counting) {
-        poll_timer_wait_until(row->counters_due);
+    } else if (!ovs_list_is_empty(&counting)) {
+        poll_timer_wait_until(first_counting()->counters_due);
     }
 }

@@ -2,10 +2,11 @@
 
 /* The OVS_XFRM database <-> the engine: see xfrm-db.h.
  *
- * Rows are parsed when they change and handed to the engine one by one; what
- * became of them, and what happened besides, is written back
- * (xfrm-db-status.c).  The database may come, go and come back at any time.
- * While it is gone, all stays as it was. */
+ * Rows are parsed when they change (xfrm-db-feed.c brings them) and handed to
+ * the engine, those of one change together; of a row, little more is kept than
+ * that it is there.  What became of them, and what happened besides, is written
+ * back (xfrm-db-status.c, xfrm-db-notes.c).  The database may come, go and come
+ * back at any time.  While it is gone, all stays as it was. */
 
 #include <config.h>
 
@@ -16,15 +17,18 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
-#include "ovsdb-idl.h"
-#include "ovsdb-schema/xfrm-idl.h"
+#include "ovsdb-data.h"
 #include "seq.h"
+#include "smap.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
+#include "xfrm-db-notes.h"
 #include "xfrm-db-parse.h"
 #include "xfrm-db-private.h"
 #include "xfrm-db-probe.h"
@@ -39,29 +43,38 @@ VLOG_DEFINE_THIS_MODULE(xfrm_db);
 static char *remote;
 static struct xfrm_db_probe *probe;
 static enum xfrm_db_presence presence;
-static struct ovsdb_idl *idl;   /* NULL: there is no database. */
-static struct ovsdb_idl_txn *txn;   /* Being committed, or NULL. */
+static struct xfrm_db_feed *feed;   /* NULL: there is no database. */
+static bool writing;            /* A transaction is open. */
 static long long int next_txn;  /* No transaction before this. */
 static bool loaded;             /* The contents were there once. */
-static unsigned int idl_seqno;
 static uint64_t engine_seqno;
 
 static struct hmap rows = HMAP_INITIALIZER(&rows);
+static struct hmap templates = HMAP_INITIALIZER(&templates);
 static size_t n_key_files;
 static long long int next_files;
 
-/* The newest next_cfg that was seen, and when the engine has it. */
-static int64_t cfg;
+/* The global row. */
+static bool has_global;
+static struct uuid global_uuid;
+static size_t max_notes;
+static bool described;          /* It has our capabilities. */
+static int64_t next_cfg;        /* As in the change that is under way. */
+static bool has_next_cfg;
+static int64_t cfg;             /* As in what the engine was given... */
 static bool has_cfg;
-static uint64_t cfg_ticket;
-static bool described;          /* The global row has our capabilities. */
+static uint64_t cfg_ticket;     /* ...and when it has it. */
+static int64_t cur_cfg;         /* As far as it is known... */
+static bool has_cur_cfg;        /* ...which it is. */
+
+static xfrm_db_find_func find_row;
 
 void
 xfrm_db_init(const char *remote_)
 {
     remote = xstrdup(remote_);
     probe = xfrm_db_probe_create(remote, DATABASE);
-    xfrm_db_status_init();
+    xfrm_db_status_init(find_row);
     xfrm_engine_hold(true);
 }
 
@@ -81,12 +94,30 @@ find_row(const struct uuid *uuid)
 static void
 set_key_file(struct xfrm_db_row *row, const char *path)
 {
-    if (!nullable_string_is_equal(row->key_file, path)) {
+    const char *old = row->rare ? row->rare->key_file : NULL;
+
+    if (!nullable_string_is_equal(old, path)) {
+        struct xfrm_db_rare *rare = xfrm_db_row_rare(row);
+
         n_key_files += !!path;
-        n_key_files -= !!row->key_file;
-        free(row->key_file);
-        row->key_file = nullable_xstrdup(path);
+        n_key_files -= !!rare->key_file;
+        free(rare->key_file);
+        rare->key_file = nullable_xstrdup(path);
     }
+}
+
+static struct xfrm_db_row *
+add_row(const struct uuid *uuid, enum xfrm_row_kind kind)
+{
+    struct xfrm_db_row *row = xzalloc(sizeof *row);
+
+    row->uuid = *uuid;
+    row->kind = kind;
+    row->counters_due = LLONG_MAX;
+    row->written_state = XFRM_DB_NO_STATE;
+    ovs_list_init(&row->list_node);
+    hmap_insert(&rows, &row->node, uuid_hash(uuid));
+    return row;
 }
 
 static void
@@ -98,121 +129,307 @@ remove_row(struct xfrm_db_row *row)
     xfrm_db_status_forget(row);
     set_key_file(row, NULL);
     hmap_remove(&rows, &row->node);
-    free(row->parse_error);
-    xfrm_row_result_destroy(&row->result);
+    if (row->rare) {
+        free(row->rare->parse_error);
+        free(row->rare->error);
+        free(row->rare->written_error);
+        free(row->rare);
+    }
+    free(row->templates);
     free(row);
 }
 
-/* Gives the engine what 'row' says now.  A row that makes no sense is not in
- * force, not even as it was before. */
+/* Gives the engine what 'row' says now: 'config', or nothing because of
+ * 'error', which is taken over.  A row that makes no sense is not in force,
+ * not even as it was before. */
 static void
-give_row(struct xfrm_db_row *row, const struct xfrmrec_sa *sa,
-         const struct xfrmrec_policy *policy)
+give_row(struct xfrm_db_row *row, struct xfrm_row_config *config, char *error)
 {
-    struct xfrm_row_config config;
+    if (error || row->rare) {
+        struct xfrm_db_rare *rare = xfrm_db_row_rare(row);
 
-    free(row->parse_error);
-    if (sa) {
-        set_key_file(row, sa->key_file);
-        row->parse_error = xfrm_db_parse_sa(sa, &config, &row->stamp);
-    } else {
-        row->parse_error = xfrm_db_parse_policy(policy, &config);
+        free(rare->parse_error);
+        rare->parse_error = error;
     }
-    if (!row->parse_error) {
-        xfrm_engine_set_row(&config);
+    if (!error) {
+        xfrm_engine_set_row(config);
         row->given = true;
     } else if (row->given) {
         xfrm_engine_remove_row(&row->uuid);
         row->given = false;
     }
-    if (row->parse_error) {
-        xfrm_row_result_destroy(&row->result);
-        row->has_result = false;
-    }
-    xfrm_db_status_touch(row);
+    xfrm_db_status_restart(row);
 }
 
-/* The row with 'uuid' of table SA or Policy came, went or changed. */
-static void
-update_row(const struct uuid *uuid, enum xfrm_row_kind kind)
-{
-    const struct xfrmrec_sa *sa = (kind == XFRM_ROW_SA
-                                   ? xfrmrec_sa_get_for_uuid(idl, uuid)
-                                   : NULL);
-    const struct xfrmrec_policy *policy
-        = (kind == XFRM_ROW_POLICY ? xfrmrec_policy_get_for_uuid(idl, uuid)
-           : NULL);
-    struct xfrm_db_row *row = find_row(uuid);
+/* Templates, which policies refer to. */
 
-    if (!sa && !policy) {
+static struct xfrm_db_template *
+find_template(const struct uuid *uuid)
+{
+    struct xfrm_db_template *template;
+
+    HMAP_FOR_EACH_WITH_HASH (template, node, uuid_hash(uuid), &templates) {
+        if (uuid_equals(&template->uuid, uuid)) {
+            return template;
+        }
+    }
+    return NULL;
+}
+
+static void
+remove_template(struct xfrm_db_template *template)
+{
+    hmap_remove(&templates, &template->node);
+    free(template->error);
+    free(template);
+}
+
+static void
+update_template(const struct uuid *uuid, const struct shash *columns)
+{
+    struct xfrm_db_template *template = find_template(uuid);
+    struct xfrm_db_record record;
+    struct xfrm_db_row *row;
+
+    if (!columns) {
+        if (template) {
+            remove_template(template);
+        }
+        return;
+    }
+    if (!template) {
+        template = xzalloc(sizeof *template);
+        template->uuid = *uuid;
+        hmap_insert(&templates, &template->node, uuid_hash(uuid));
+    } else {
+        HMAP_FOR_EACH (row, node, &rows) {
+            for (size_t i = 0; i < row->n_templates; i++) {
+                if (uuid_equals(&row->templates[i], uuid)) {
+                    xfrm_db_feed_refresh(feed, XFRM_DB_POLICY, &row->uuid);
+                }
+            }
+        }
+    }
+    xfrm_db_record_init(&record, XFRM_DB_TEMPLATE, uuid, columns);
+    free(template->error);
+    template->error = xfrm_db_parse_template(&record.u.template,
+                                             &template->spec);
+    xfrm_db_record_destroy(&record);
+}
+
+/* Finds the templates of 'record', in the order of their numbers, stores up to
+ * XFRM_MAX_TEMPLATES of them in 'found' and their number in '*n'.  False: one
+ * is not known, so that the policy must be newer than the change that is under
+ * way, which some other change will explain. */
+static bool
+find_templates(const struct xfrm_db_record *record,
+               struct xfrm_db_policy_template *found, size_t *n)
+{
+    const struct ovsdb_datum *datum
+        = xfrm_db_record_datum(record, &xfrmrec_policy_col_templates);
+
+    *n = MIN(datum->n, XFRM_MAX_TEMPLATES);
+    for (size_t i = 0; i < *n; i++) {
+        found[i].number = datum->keys[i].integer;
+        found[i].template = find_template(&datum->values[i].uuid);
+        if (!found[i].template) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* SAs and policies. */
+
+static void
+parse_row(struct xfrm_db_row *row, const struct xfrm_db_record *record)
+{
+    struct xfrm_row_config config;
+    char *error;
+
+    if (row->kind == XFRM_ROW_SA) {
+        struct xfrm_file_stamp stamp;
+
+        memset(&stamp, 0, sizeof stamp);
+        error = xfrm_db_parse_sa(&record->u.sa, &config, &stamp);
+        set_key_file(row, record->u.sa.key_file);
+        if (row->rare) {
+            row->rare->stamp = stamp;
+        }
+    } else {
+        struct xfrm_db_policy_template found[XFRM_MAX_TEMPLATES];
+        size_t n;
+
+        if (!find_templates(record, found, &n)) {
+            return;
+        }
+        free(row->templates);
+        row->templates = n ? xmalloc(n * sizeof *row->templates) : NULL;
+        row->n_templates = n;
+        for (size_t i = 0; i < n; i++) {
+            row->templates[i] = found[i].template->uuid;
+        }
+        error = xfrm_db_parse_policy(&record->u.policy, found, n, &config);
+    }
+    give_row(row, &config, error);
+}
+
+static void
+update_row(enum xfrm_row_kind kind, const struct uuid *uuid,
+           const struct shash *columns)
+{
+    struct xfrm_db_row *row = find_row(uuid);
+    struct xfrm_db_record record;
+
+    if (!columns) {
         if (row) {
             remove_row(row);
         }
         return;
     }
     if (!row) {
-        row = xzalloc(sizeof *row);
-        row->uuid = *uuid;
-        row->kind = kind;
-        row->counters_due = LLONG_MAX;
-        hmap_insert(&rows, &row->node, uuid_hash(uuid));
+        row = add_row(uuid, kind);
     }
     row->seen = true;
-    give_row(row, sa, policy);
-}
-
-/* Everything, after the database appeared or came back. */
-static void
-update_all_rows(void)
-{
-    const struct xfrmrec_policy *policy;
-    const struct xfrmrec_sa *sa;
-    struct xfrm_db_row *row;
-
-    HMAP_FOR_EACH (row, node, &rows) {
-        row->seen = false;
-    }
-    XFRMREC_SA_FOR_EACH (sa, idl) {
-        update_row(&sa->header_.uuid, XFRM_ROW_SA);
-    }
-    XFRMREC_POLICY_FOR_EACH (policy, idl) {
-        update_row(&policy->header_.uuid, XFRM_ROW_POLICY);
-    }
-    HMAP_FOR_EACH_SAFE (row, node, &rows) {
-        if (!row->seen) {
-            remove_row(row);
+    xfrm_db_record_init(&record, kind == XFRM_ROW_SA ? XFRM_DB_SA
+                                                     : XFRM_DB_POLICY,
+                        uuid, columns);
+    if (shash_find(columns, "state") || shash_find(columns, "error")
+        || row->written_state == XFRM_DB_NO_STATE) {
+        if (kind == XFRM_ROW_SA) {
+            xfrm_db_status_known(row, record.u.sa.state, record.u.sa.error);
+        } else {
+            xfrm_db_status_known(row, record.u.policy.state,
+                                 record.u.policy.error);
         }
     }
+    parse_row(row, &record);
+    xfrm_db_record_destroy(&record);
 }
 
-/* What changed since the last time.  A row that is both deleted and inserted
- * in there, because the server was away, is looked up like any other. */
-static void
-update_changed_rows(void)
-{
-    const struct xfrmrec_template *template;
-    const struct xfrmrec_policy *policy;
-    const struct xfrmrec_sa *sa;
-    bool templates = false;
+/* The global row. */
 
-    XFRMREC_SA_FOR_EACH_TRACKED (sa, idl) {
-        update_row(&sa->header_.uuid, XFRM_ROW_SA);
+static void
+update_global(const struct uuid *uuid, const struct shash *columns,
+              bool partial)
+{
+    struct xfrm_db_record record;
+
+    if (!columns) {
+        if (has_global && uuid_equals(uuid, &global_uuid)) {
+            has_global = has_cfg = described = false;
+        }
+        return;
     }
-    XFRMREC_TEMPLATE_FOR_EACH_TRACKED (template, idl) {
-        templates |= !xfrmrec_template_is_new(template)
-                     && !xfrmrec_template_is_deleted(template);
+    if (!has_global || !uuid_equals(uuid, &global_uuid)) {
+        has_global = true;
+        global_uuid = *uuid;
+        has_cfg = has_cur_cfg = described = false;
     }
-    if (templates) {
-        XFRMREC_POLICY_FOR_EACH (policy, idl) {
-            if (policy->n_templates) {
-                update_row(&policy->header_.uuid, XFRM_ROW_POLICY);
+    xfrm_db_record_init(&record, XFRM_DB_GLOBAL, uuid, columns);
+    if (!partial) {
+        int n = smap_get_int(&record.u.global.other_config,
+                             "max-notifications", XFRM_DB_KEEP_NOTES);
+
+        max_notes = MIN(MAX(n, 1), 10000);
+    }
+    if (shash_find(columns, "cur_cfg")) {
+        cur_cfg = record.u.global.cur_cfg;
+        has_cur_cfg = true;
+    }
+    if (!partial || shash_find(columns, "next_cfg")) {
+        next_cfg = record.u.global.next_cfg;
+        has_next_cfg = true;
+    }
+    xfrm_db_record_destroy(&record);
+}
+
+/* Changes of the database. */
+
+static void
+begin_change(bool all)
+{
+    struct xfrm_db_row *row;
+
+    xfrm_engine_hold_rows();
+    has_next_cfg = false;
+    if (all) {
+        struct xfrm_db_template *template;
+
+        HMAP_FOR_EACH (row, node, &rows) {
+            row->seen = false;
+            row->written_state = XFRM_DB_NO_STATE;
+        }
+        HMAP_FOR_EACH_SAFE (template, node, &templates) {
+            remove_template(template);
+        }
+        xfrm_db_status_forget_notes();
+        has_global = has_cfg = described = false;
+    }
+}
+
+static void
+change_row(enum xfrm_db_table table, const struct uuid *uuid,
+           const struct shash *columns, bool partial)
+{
+    struct xfrm_db_record record;
+
+    switch (table) {
+    case XFRM_DB_TEMPLATE:
+        update_template(uuid, columns);
+        break;
+    case XFRM_DB_SA:
+        update_row(XFRM_ROW_SA, uuid, columns);
+        break;
+    case XFRM_DB_POLICY:
+        update_row(XFRM_ROW_POLICY, uuid, columns);
+        break;
+    case XFRM_DB_NOTIFICATION:
+        if (columns) {
+            xfrm_db_record_init(&record, table, uuid, columns);
+            xfrm_db_status_note(uuid, &record.u.notification.number);
+            xfrm_db_record_destroy(&record);
+        } else {
+            xfrm_db_status_note(uuid, NULL);
+        }
+        break;
+    case XFRM_DB_GLOBAL:
+        update_global(uuid, columns, partial);
+        break;
+    case XFRM_DB_N_TABLES:
+        OVS_NOT_REACHED();
+    }
+}
+
+static void
+end_change(bool all)
+{
+    if (all) {
+        struct xfrm_db_row *row;
+
+        HMAP_FOR_EACH_SAFE (row, node, &rows) {
+            if (!row->seen) {
+                remove_row(row);
             }
         }
     }
-    XFRMREC_POLICY_FOR_EACH_TRACKED (policy, idl) {
-        update_row(&policy->header_.uuid, XFRM_ROW_POLICY);
+    xfrm_engine_give_rows();
+    if (all && !loaded) {
+        loaded = true;
+        xfrm_engine_hold(false);
+    }
+    if (has_next_cfg && (!has_cfg || cfg != next_cfg)) {
+        cfg = next_cfg;
+        cfg_ticket = xfrm_engine_ticket();
+        has_cfg = true;
     }
 }
+
+static const struct xfrm_db_feed_ops feed_ops = {
+    .begin = begin_change,
+    .row = change_row,
+    .end = end_change,
+};
 
 /* A key file may get another key while its row stays as it is. */
 static void
@@ -225,62 +442,39 @@ poll_key_files(void)
     }
     next_files = time_msec() + FILE_INTERVAL;
     HMAP_FOR_EACH (row, node, &rows) {
-        if (row->key_file) {
+        if (row->rare && row->rare->key_file) {
             struct xfrm_file_stamp stamp;
 
-            xfrm_file_stamp_get(row->key_file, &stamp);
-            if (!xfrm_file_stamp_equals(&stamp, &row->stamp)) {
-                const struct xfrmrec_sa *sa
-                    = xfrmrec_sa_get_for_uuid(idl, &row->uuid);
-
-                if (sa) {
-                    give_row(row, sa, NULL);
-                }
+            xfrm_file_stamp_get(row->rare->key_file, &stamp);
+            if (!xfrm_file_stamp_equals(&stamp, &row->rare->stamp)) {
+                xfrm_db_feed_refresh(feed, XFRM_DB_SA, &row->uuid);
             }
         }
     }
 }
 
 static void
-connect_idl(void)
+connect_feed(void)
 {
-    /* Columns that only we write must neither wake nor confuse us. */
-    static const struct ovsdb_idl_column *const ours[] = {
-        &xfrmrec_sa_col_state, &xfrmrec_sa_col_error,
-        &xfrmrec_sa_col_statistics,
-        &xfrmrec_policy_col_state, &xfrmrec_policy_col_error,
-        &xfrmrec_policy_col_statistics,
-        &xfrmrec_xfrm_global_col_cur_cfg, &xfrmrec_xfrm_global_col_datapath,
-        &xfrmrec_xfrm_global_col_kernel, &xfrmrec_xfrm_global_col_modes,
-        &xfrmrec_xfrm_global_col_algorithms, &xfrmrec_xfrm_global_col_error,
-        &xfrmrec_xfrm_global_col_statistics,
-        &xfrmrec_xfrm_global_col_offload_devices,
-    };
-
     VLOG_INFO("%s: found", DATABASE);
     xfrm_engine_watch(true);
-    idl = ovsdb_idl_create(remote, &xfrmrec_idl_class, true, true);
-    ovsdb_idl_track_add_all(idl);
-    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-        ovsdb_idl_omit_alert(idl, ours[i]);
-    }
-    ovsdb_idl_omit(idl, &xfrmrec_sa_col_external_ids);
-    ovsdb_idl_omit(idl, &xfrmrec_policy_col_external_ids);
-    loaded = described = has_cfg = false;
-    idl_seqno = 0;
+    feed = xfrm_db_feed_create(remote, &feed_ops);
+    loaded = has_global = described = has_cfg = writing = false;
 }
 
 static void
-disconnect_idl(void)
+disconnect_feed(void)
 {
-    if (txn) {
-        ovsdb_idl_txn_destroy(txn);
-        xfrm_db_status_undo();
-        txn = NULL;
+    if (writing) {
+        xfrm_db_status_written(false);
+        writing = false;
     }
-    ovsdb_idl_destroy(idl);
-    idl = NULL;
-    loaded = false;
+    /* A change of which only a part came is given as far as it came: the rest
+     * will come with everything else. */
+    xfrm_engine_give_rows();
+    xfrm_db_feed_destroy(feed);
+    feed = NULL;
+    loaded = has_global = false;
     xfrm_engine_watch(false);
 }
 
@@ -293,11 +487,11 @@ run_probe(void)
         return;
     }
     presence = now;
-    if (presence == XFRM_DB_PRESENT && !idl) {
-        connect_idl();
+    if (presence == XFRM_DB_PRESENT && !feed) {
+        connect_feed();
     } else if (presence == XFRM_DB_ABSENT) {
-        if (idl) {
-            disconnect_idl();
+        if (feed) {
+            disconnect_feed();
             if (!hmap_is_empty(&rows)) {
                 VLOG_WARN("%s: the database is gone; its %"PRIuSIZE" SAs and "
                           "policies stay as they are until it is back",
@@ -308,134 +502,143 @@ run_probe(void)
     }
 }
 
-/* Puts into the global row what this host can do. */
+/* Transactions. */
+
 static void
-describe(const struct xfrmrec_xfrm_global *global)
+put_global(struct json *columns, const char *name, struct json *value)
 {
-    static const char *modes[XFRM_SPEC_N_MODES];
-    struct svec algorithms = SVEC_EMPTY_INITIALIZER;
+    if (xfrm_db_feed_has_column(feed, XFRM_DB_GLOBAL, name)) {
+        json_object_put(columns, name, value);
+    } else {
+        json_destroy(value);
+    }
+}
+
+static struct json *
+strings_to_json(const struct svec *strings)
+{
+    struct json *set = json_array_create_empty();
+    const char *s;
+    size_t i;
+
+    SVEC_FOR_EACH (i, s, strings) {
+        json_array_add(set, json_string_create(s));
+    }
+    return json_array_create_2(json_string_create("set"), set);
+}
+
+/* Puts into the columns of the global row what this host can do. */
+static void
+describe(struct json *columns)
+{
+    struct svec names = SVEC_EMPTY_INITIALIZER;
     const struct xfrm_algo *algo;
     struct xfrm_capabilities caps;
     struct utsname uts;
-    size_t n = 0;
 
     xfrm_engine_get_capabilities(&caps);
-    xfrmrec_xfrm_global_set_datapath(global, caps.datapath[0] ? caps.datapath
-                                                              : NULL);
-    if (!uname(&uts)) {
-        xfrmrec_xfrm_global_set_kernel(global, uts.release);
+    if (caps.datapath[0]) {
+        svec_add(&names, caps.datapath);
     }
+    put_global(columns, "datapath", strings_to_json(&names));
+    if (!uname(&uts)) {
+        put_global(columns, "kernel", json_string_create(uts.release));
+    }
+    svec_clear(&names);
     for (enum xfrm_mode mode = 0; mode < XFRM_SPEC_N_MODES; mode++) {
         if (mode != XFRM_SPEC_TRANSPORT || caps.sends_transport) {
-            modes[n++] = xfrm_mode_name(mode);
+            svec_add(&names, xfrm_mode_name(mode));
         }
     }
-    xfrmrec_xfrm_global_set_modes(global, modes, n);
+    put_global(columns, "modes", strings_to_json(&names));
+    svec_clear(&names);
     for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
-        svec_add(&algorithms, algo->name);
+        svec_add(&names, algo->name);
     }
-    svec_sort_unique(&algorithms);
-    xfrmrec_xfrm_global_set_algorithms(
-        global, (const char **) algorithms.names, algorithms.n);
-    svec_destroy(&algorithms);
+    svec_sort_unique(&names);
+    put_global(columns, "algorithms", strings_to_json(&names));
+    svec_destroy(&names);
 }
 
 static void
 start_txn(void)
 {
-    const struct xfrmrec_xfrm_global *global = xfrmrec_xfrm_global_first(idl);
     bool cfg_done = has_cfg && xfrm_engine_reached(cfg_ticket);
+    struct json *operations, *columns, *update;
     bool all;
 
     /* The ticket first, then the results that belong to it. */
-    xfrm_db_status_take(find_row);
-    cfg_done = cfg_done && global && global->cur_cfg != cfg;
-    if (!cfg_done && (described || !global) && !xfrm_db_status_pending(idl)) {
+    xfrm_db_status_take();
+    cfg_done = (cfg_done && has_global
+                && (!has_cur_cfg || cur_cfg != cfg));
+    if (!xfrm_db_feed_may_send(feed)
+        || (!cfg_done && (described || !has_global)
+            && !xfrm_db_status_pending(has_global))) {
         return;
     }
 
-    txn = ovsdb_idl_txn_create(idl);
-    all = xfrm_db_status_write(idl);
-    if (global && !described) {
-        describe(global);
+    operations = xfrm_db_feed_operations();
+    all = xfrm_db_status_write(feed, operations, has_global ? max_notes : 0);
+    columns = json_object_create();
+    if (has_global && !described) {
+        describe(columns);
         described = true;
     }
     if (cfg_done && all) {
-        xfrmrec_xfrm_global_set_cur_cfg(global, cfg);
+        json_object_put(columns, "cur_cfg", json_integer_create(cfg));
+        cur_cfg = cfg;
+        has_cur_cfg = true;
     }
+    if (shash_is_empty(json_object(columns))) {
+        json_destroy(columns);
+    } else {
+        update = json_object_create();
+        json_object_put_string(update, "op", "update");
+        json_object_put_string(update, "table", "XFRM_Global");
+        json_object_put(update, "where", xfrm_db_where_uuid(&global_uuid));
+        json_object_put(update, "row", columns);
+        json_array_add(operations, update);
+    }
+    xfrm_db_feed_send(feed, operations);
+    writing = true;
 }
 
 static void
-commit_txn(void)
+finish_txn(void)
 {
-    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+    enum xfrm_db_outcome outcome = xfrm_db_feed_take_outcome(feed);
 
-    if (status == TXN_INCOMPLETE) {
-        return;
-    }
-    if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
-        VLOG_DBG("cannot write status (%s): %s",
-                 ovsdb_idl_txn_status_to_string(status),
-                 ovsdb_idl_txn_get_error(txn));
-        xfrm_db_status_undo();
-        described = false;
-    }
-    ovsdb_idl_txn_destroy(txn);
-    txn = NULL;
-    if (status == TXN_TRY_AGAIN) {
-        poll_immediate_wake();
-    } else if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
-        next_txn = time_msec() + TXN_BACKOFF;
+    if (outcome != XFRM_DB_OPEN) {
+        writing = false;
+        xfrm_db_status_written(outcome == XFRM_DB_SUCCEEDED);
+        if (outcome == XFRM_DB_FAILED) {
+            described = has_cur_cfg = false;
+            next_txn = time_msec() + TXN_BACKOFF;
+        }
     }
 }
 
 void
 xfrm_db_run(void)
 {
-    const struct xfrmrec_xfrm_global *global;
-
     if (!probe) {
         return;
     }
     run_probe();
-    if (!idl) {
-        engine_seqno = seq_read(xfrm_engine_seq());
-        xfrm_db_status_take(find_row);
-        return;
+    if (feed) {
+        xfrm_db_feed_run(feed);
     }
-
-    ovsdb_idl_run(idl);
-    if (!ovsdb_idl_has_ever_connected(idl)) {
+    engine_seqno = seq_read(xfrm_engine_seq());
+    if (!feed || !loaded) {
+        xfrm_db_status_take();
         return;
-    }
-    if (ovsdb_idl_get_seqno(idl) != idl_seqno) {
-        idl_seqno = ovsdb_idl_get_seqno(idl);
-        if (loaded) {
-            update_changed_rows();
-        } else {
-            update_all_rows();
-            loaded = true;
-            xfrm_engine_hold(false);
-        }
-        ovsdb_idl_track_clear(idl);
-
-        global = xfrmrec_xfrm_global_first(idl);
-        if (!global) {
-            has_cfg = described = false;
-        } else if (!has_cfg || cfg != global->next_cfg) {
-            cfg = global->next_cfg;
-            cfg_ticket = xfrm_engine_ticket();
-            has_cfg = true;
-        }
     }
     poll_key_files();
-
-    engine_seqno = seq_read(xfrm_engine_seq());
-    if (!txn && time_msec() >= next_txn) {
-        start_txn();
+    if (writing) {
+        finish_txn();
     }
-    if (txn) {
-        commit_txn();
+    if (!writing && time_msec() >= next_txn) {
+        start_txn();
     }
 }
 
@@ -446,13 +649,13 @@ xfrm_db_wait(void)
         return;
     }
     xfrm_db_probe_wait(probe);
-    if (idl) {
-        ovsdb_idl_wait(idl);
-        if (txn) {
-            ovsdb_idl_txn_wait(txn);
+    if (feed) {
+        xfrm_db_feed_wait(feed);
+        if (writing) {
+            /* The answer wakes us. */
         } else if (time_msec() < next_txn) {
             poll_timer_wait_until(next_txn);
-        } else if (loaded) {
+        } else if (loaded && xfrm_db_feed_may_send(feed)) {
             xfrm_db_status_wait();
         }
         if (n_key_files) {
@@ -465,13 +668,14 @@ xfrm_db_wait(void)
 void
 xfrm_db_destroy(void)
 {
+    struct xfrm_db_template *template;
     struct xfrm_db_row *row;
 
     if (!probe) {
         return;
     }
-    if (idl) {
-        disconnect_idl();
+    if (feed) {
+        disconnect_feed();
     }
     HMAP_FOR_EACH_SAFE (row, node, &rows) {
         row->given = false;     /* The datapath stays as it is. */
@@ -479,6 +683,11 @@ xfrm_db_destroy(void)
     }
     hmap_destroy(&rows);
     hmap_init(&rows);
+    HMAP_FOR_EACH_SAFE (template, node, &templates) {
+        remove_template(template);
+    }
+    hmap_destroy(&templates);
+    hmap_init(&templates);
     xfrm_db_status_destroy();
     xfrm_db_probe_destroy(probe);
     probe = NULL;

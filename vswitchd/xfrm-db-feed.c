@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The connection to the OVS_XFRM database: see xfrm-db-feed.h. */
+
+#include <config.h>
+
+#include "xfrm-db-feed.h"
+
+#include <malloc.h>
+#include <string.h>
+
+#include "jsonrpc.h"
+#include "openvswitch/json.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-cs.h"
+#include "ovsdb-error.h"
+#include "sset.h"
+#include "timeval.h"
+#include "util.h"
+#include "uuid.h"
+#include "xfrm-ovs-json.h"
+#include "xfrm-secret.h"
+
+VLOG_DEFINE_THIS_MODULE(xfrm_db_feed);
+
+#define DATABASE "OVS_XFRM"
+#define SLICE_US 5000           /* Microseconds in one turn. */
+#define SLICE_ROWS 16           /* Rows between two looks at the clock. */
+#define BULK 1000               /* Rows after which memory is given back. */
+
+/* A row to be read as a whole. */
+struct wanted {
+    enum xfrm_db_table table;
+    struct uuid uuid;
+};
+
+struct wanted_list {
+    struct wanted *rows;
+    size_t n, allocated;
+};
+
+struct xfrm_db_feed {
+    const struct xfrm_db_feed_ops *ops;
+    struct ovsdb_cs *cs;
+    struct shash *schema;       /* Sets of columns by table, or NULL. */
+    struct ovs_list events;     /* "struct ovsdb_cs_event"s: updates. */
+
+    /* The change that is under way. */
+    bool changing;              /* Between begin() and end(). */
+    bool all;
+    struct ovsdb_cs_event *event;       /* NULL: only 'fetch'. */
+    struct ovsdb_cs_db_update *update;
+    int table;                  /* Next one: table and row. */
+    size_t row;
+    size_t n_rows;              /* So far. */
+    struct wanted_list fetch;   /* Of this change. */
+    struct json *fetch_id;      /* Request for them, or NULL. */
+    struct jsonrpc_msg *fetched;        /* Answer to it, or NULL. */
+    size_t fetch_row;           /* Next one. */
+
+    struct wanted_list refresh; /* After 'fetch', or as a change of its own. */
+
+    struct json *txn_id;        /* Transaction that is open, or NULL. */
+    enum xfrm_db_outcome outcome;
+};
+
+/* What is monitored.  Columns that only we write come once, with the first
+ * contents, and never again. */
+static const char *const results[] = { "state", "error", "cur_cfg" };
+
+static bool
+wants_column(enum xfrm_db_table table, const char *name)
+{
+    static const char *const no[] = {
+        "external_ids", "statistics", "state", "error",
+    };
+
+    switch (table) {
+    case XFRM_DB_NOTIFICATION:
+        return !strcmp(name, "number");
+    case XFRM_DB_GLOBAL:
+        return !strcmp(name, "next_cfg") || !strcmp(name, "other_config");
+    case XFRM_DB_TEMPLATE:
+    case XFRM_DB_SA:
+    case XFRM_DB_POLICY:
+    case XFRM_DB_N_TABLES:
+        break;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(no); i++) {
+        if (!strcmp(name, no[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_result(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+        if (!strcmp(name, results[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+xfrm_db_feed_has_column(const struct xfrm_db_feed *feed,
+                        enum xfrm_db_table table, const char *column)
+{
+    const struct sset *columns
+        = (feed->schema
+           ? shash_find_data(feed->schema, xfrm_db_table_class(table)->name)
+           : NULL);
+
+    return columns && sset_contains(columns, column);
+}
+
+/* Names of those columns of 'table' that are monitored, or that only we write
+ * ('result'), as far as the database has them.  NULL: there are none. */
+static struct json *
+columns_to_json(const struct xfrm_db_feed *feed, enum xfrm_db_table table,
+                bool result, bool complain)
+{
+    const struct ovsdb_idl_table_class *class = xfrm_db_table_class(table);
+    struct json *names = NULL;
+
+    for (size_t i = 0; i < class->n_columns; i++) {
+        const char *name = class->columns[i].name;
+
+        if (result ? !is_result(name) : !wants_column(table, name)) {
+            continue;
+        }
+        if (!xfrm_db_feed_has_column(feed, table, name)) {
+            if (complain) {
+                VLOG_WARN("%s table in %s database lacks %s column (database "
+                          "needs upgrade?)", class->name, DATABASE, name);
+            }
+            continue;
+        }
+        if (!names) {
+            names = json_array_create_empty();
+        }
+        json_array_add(names, json_string_create(name));
+    }
+    return names;
+}
+
+static struct json *
+compose_monitor_requests(const struct json *schema, void *feed_)
+{
+    static const char *const never[] = { "insert", "delete", "modify" };
+    struct xfrm_db_feed *feed = feed_;
+    struct json *requests = json_object_create();
+
+    ovsdb_cs_free_schema(feed->schema);
+    feed->schema = ovsdb_cs_parse_schema(schema);
+    for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
+        struct json *list = json_array_create_empty();
+        struct json *columns, *request;
+
+        columns = columns_to_json(feed, table, false, true);
+        if (columns) {
+            request = json_object_create();
+            json_object_put(request, "columns", columns);
+            json_array_add(list, request);
+        }
+        columns = columns_to_json(feed, table, true, false);
+        if (columns) {
+            struct json *select = json_object_create();
+
+            for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
+                json_object_put(select, never[i], json_boolean_create(false));
+            }
+            request = json_object_create();
+            json_object_put(request, "columns", columns);
+            json_object_put(request, "select", select);
+            json_array_add(list, request);
+        }
+        if (xfrm_ovs_json_n(list)) {
+            json_object_put(requests, xfrm_db_table_class(table)->name, list);
+        } else {
+            json_destroy(list);
+        }
+    }
+    return requests;
+}
+
+static const struct ovsdb_cs_ops cs_ops = {
+    .compose_monitor_requests = compose_monitor_requests,
+};
+
+struct xfrm_db_feed *
+xfrm_db_feed_create(const char *remote, const struct xfrm_db_feed_ops *ops)
+{
+    struct xfrm_db_feed *feed = xzalloc(sizeof *feed);
+
+    feed->ops = ops;
+    ovs_list_init(&feed->events);
+    feed->cs = ovsdb_cs_create(DATABASE, 3, &cs_ops, feed);
+    ovsdb_cs_set_remote(feed->cs, remote, true);
+    return feed;
+}
+
+/* Wipes the keys in 'columns' before their memory is freed. */
+static void
+wipe_keys(const struct shash *columns)
+{
+    const struct json *key = shash_find_data(columns, "keymat");
+
+    if (key && key->type == JSON_STRING) {
+        char *text = CONST_CAST(char *, json_string(key));
+
+        xfrm_wipe(text, strlen(text));
+    }
+}
+
+static void
+end_fetch(struct xfrm_db_feed *feed)
+{
+    json_destroy(feed->fetch_id);
+    feed->fetch_id = NULL;
+    jsonrpc_msg_destroy(feed->fetched);
+    feed->fetched = NULL;
+    feed->fetch_row = 0;
+}
+
+static void
+end_change(struct xfrm_db_feed *feed)
+{
+    ovsdb_cs_db_update_destroy(feed->update);
+    feed->update = NULL;
+    ovsdb_cs_event_destroy(feed->event);
+    feed->event = NULL;
+    feed->changing = false;
+    feed->fetch.n = 0;
+    end_fetch(feed);
+}
+
+void
+xfrm_db_feed_destroy(struct xfrm_db_feed *feed)
+{
+    struct ovsdb_cs_event *event;
+
+    if (!feed) {
+        return;
+    }
+    end_change(feed);
+    LIST_FOR_EACH_POP (event, list_node, &feed->events) {
+        ovsdb_cs_event_destroy(event);
+    }
+    free(feed->fetch.rows);
+    free(feed->refresh.rows);
+    json_destroy(feed->txn_id);
+    ovsdb_cs_destroy(feed->cs);
+    ovsdb_cs_free_schema(feed->schema);
+    free(feed);
+}
+
+/* Rows that are read as a whole. */
+
+static void
+want(struct wanted_list *list, enum xfrm_db_table table,
+     const struct uuid *uuid)
+{
+    if (list->n >= list->allocated) {
+        list->rows = x2nrealloc(list->rows, &list->allocated,
+                                sizeof *list->rows);
+    }
+    list->rows[list->n++] = (struct wanted) { table, *uuid };
+}
+
+void
+xfrm_db_feed_refresh(struct xfrm_db_feed *feed, enum xfrm_db_table table,
+                     const struct uuid *uuid)
+{
+    want(&feed->refresh, table, uuid);
+}
+
+struct json *
+xfrm_db_uuid_to_json(const struct uuid *uuid)
+{
+    return json_array_create_2(json_string_create("uuid"),
+                               json_string_create_nocopy(
+                                   xasprintf(UUID_FMT, UUID_ARGS(uuid))));
+}
+
+struct json *
+xfrm_db_where_uuid(const struct uuid *uuid)
+{
+    return json_array_create_1(json_array_create_3(
+        json_string_create("_uuid"), json_string_create("=="),
+        xfrm_db_uuid_to_json(uuid)));
+}
+
+struct json *
+xfrm_db_feed_operations(void)
+{
+    return json_array_create_1(json_string_create(DATABASE));
+}
+
+static void
+send_fetch(struct xfrm_db_feed *feed)
+{
+    struct json *columns[XFRM_DB_N_TABLES];
+    struct json *operations;
+
+    if (!ovsdb_cs_may_send_transaction(feed->cs)) {
+        return;
+    }
+    for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
+        columns[table] = columns_to_json(feed, table, false, false);
+    }
+    operations = xfrm_db_feed_operations();
+    for (size_t i = 0; i < feed->fetch.n; i++) {
+        const struct wanted *row = &feed->fetch.rows[i];
+        struct json *select = json_object_create();
+
+        json_object_put_string(select, "op", "select");
+        json_object_put_string(select, "table",
+                               xfrm_db_table_class(row->table)->name);
+        json_object_put(select, "where", xfrm_db_where_uuid(&row->uuid));
+        json_object_put(select, "columns", json_clone(columns[row->table]));
+        json_array_add(operations, select);
+    }
+    for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
+        json_destroy(columns[table]);
+    }
+    feed->fetch_id = ovsdb_cs_send_transaction(feed->cs, operations);
+}
+
+/* The answer to the request for row 'i': its columns, or NULL if it is gone
+ * by now.  False: there is no answer. */
+static bool
+fetched_columns(const struct xfrm_db_feed *feed, size_t i,
+                const struct shash **columns)
+{
+    const struct json *result = feed->fetched->result;
+    const struct json *rows;
+
+    *columns = NULL;
+    if (!result || result->type != JSON_ARRAY
+        || i >= xfrm_ovs_json_n(result)
+        || xfrm_ovs_json_at(result, i)->type != JSON_OBJECT) {
+        return false;
+    }
+    rows = shash_find_data(json_object(xfrm_ovs_json_at(result, i)), "rows");
+    if (!rows || rows->type != JSON_ARRAY) {
+        return false;
+    }
+    if (xfrm_ovs_json_n(rows)
+        && xfrm_ovs_json_at(rows, 0)->type == JSON_OBJECT) {
+        *columns = json_object(xfrm_ovs_json_at(rows, 0));
+    }
+    return true;
+}
+
+/* Changes. */
+
+static void
+give_row(struct xfrm_db_feed *feed, enum xfrm_db_table table,
+         const struct ovsdb_cs_row_update *row)
+{
+    bool partial = row->type == OVSDB_CS_ROW_XOR;
+
+    if (row->type == OVSDB_CS_ROW_DELETE) {
+        feed->ops->row(table, &row->row_uuid, NULL, false);
+    } else if (partial && (table != XFRM_DB_GLOBAL
+                           || shash_find(row->columns, "other_config"))) {
+        want(&feed->fetch, table, &row->row_uuid);
+    } else {
+        feed->ops->row(table, &row->row_uuid, row->columns, partial);
+    }
+    if (row->columns) {
+        wipe_keys(row->columns);
+    }
+}
+
+/* Does part of the rows of the update.  True: that was the last one. */
+static bool
+run_update(struct xfrm_db_feed *feed)
+{
+    for (int n = 0; n < SLICE_ROWS; ) {
+        const struct ovsdb_cs_table_update *update;
+
+        if (!feed->update || feed->table >= XFRM_DB_N_TABLES) {
+            return true;
+        }
+        update = ovsdb_cs_db_update_find_table(
+            feed->update, xfrm_db_table_class(feed->table)->name);
+        if (!update || feed->row >= update->n) {
+            feed->table++;
+            feed->row = 0;
+            continue;
+        }
+        give_row(feed, feed->table, &update->row_updates[feed->row++]);
+        feed->n_rows++;
+        n++;
+    }
+    return false;
+}
+
+/* The same for those that were read as a whole, in the order of the tables,
+ * since a policy needs its templates. */
+static bool
+run_fetched(struct xfrm_db_feed *feed)
+{
+    for (int n = 0; n < SLICE_ROWS; n++) {
+        const struct shash *columns;
+        const struct wanted *row;
+        size_t i;
+
+        if (feed->fetch_row >= feed->fetch.n) {
+            return true;
+        }
+        i = feed->fetch_row++;
+        row = &feed->fetch.rows[i];
+        if (fetched_columns(feed, i, &columns)) {
+            feed->ops->row(row->table, &row->uuid, columns, false);
+            if (columns) {
+                wipe_keys(columns);
+            }
+        }
+    }
+    return false;
+}
+
+static int
+compare_wanted(const void *a_, const void *b_)
+{
+    const struct wanted *a = a_, *b = b_;
+
+    return (a->table != b->table
+            ? (a->table < b->table ? -1 : 1)
+            : uuid_compare_3way(&a->uuid, &b->uuid));
+}
+
+/* Sorts 'list' and takes out what is in it twice. */
+static void
+sort_wanted(struct wanted_list *list)
+{
+    size_t n = 0;
+
+    qsort(list->rows, list->n, sizeof *list->rows, compare_wanted);
+    for (size_t i = 0; i < list->n; i++) {
+        if (!n || compare_wanted(&list->rows[n - 1], &list->rows[i])) {
+            list->rows[n++] = list->rows[i];
+        }
+    }
+    list->n = n;
+}
+
+/* What is to be read anew is read now. */
+static void
+swap_wanted(struct xfrm_db_feed *feed)
+{
+    struct wanted_list fetch = feed->fetch;
+
+    feed->fetch = feed->refresh;
+    feed->refresh = fetch;
+    feed->refresh.n = 0;
+}
+
+/* Begins with the next change.  Returns false if there is none. */
+static bool
+begin_change(struct xfrm_db_feed *feed)
+{
+    if (!ovs_list_is_empty(&feed->events)) {
+        const struct ovsdb_cs_update_event *update;
+        struct ovsdb_error *error;
+
+        feed->event = CONTAINER_OF(ovs_list_pop_front(&feed->events),
+                                   struct ovsdb_cs_event, list_node);
+        update = &feed->event->update;
+        error = ovsdb_cs_parse_db_update(update->table_updates,
+                                         update->version, &feed->update);
+        if (error) {
+            char *text = ovsdb_error_to_string_free(error);
+
+            VLOG_WARN("%s: an update is not understood, connecting anew",
+                      DATABASE);
+            VLOG_DBG("%s", text);
+            free(text);
+            feed->update = NULL;
+            ovsdb_cs_event_destroy(feed->event);
+            feed->event = NULL;
+            ovsdb_cs_flag_inconsistency(feed->cs);
+            return true;
+        }
+        feed->all = update->clear;
+    } else if (feed->refresh.n) {
+        swap_wanted(feed);
+        feed->all = false;
+    } else {
+        return false;
+    }
+    feed->changing = true;
+    feed->table = 0;
+    feed->row = feed->n_rows = 0;
+    feed->ops->begin(feed->all);
+    return true;
+}
+
+/* Goes on with the changes.  Returns false if nothing can be done now. */
+static bool
+run_change(struct xfrm_db_feed *feed)
+{
+    if (!feed->changing) {
+        return begin_change(feed);
+    }
+    if (!feed->fetched) {
+        if (feed->fetch_id) {
+            return false;       /* Wait for the answer. */
+        }
+        if (!run_update(feed)) {
+            return true;
+        }
+        if (feed->fetch.n) {
+            sort_wanted(&feed->fetch);
+            send_fetch(feed);
+            return feed->fetch_id != NULL;
+        }
+    } else if (!run_fetched(feed)) {
+        return true;
+    }
+
+    /* What these rows made necessary to read belongs to the same change. */
+    end_fetch(feed);
+    feed->fetch.n = 0;
+    if (feed->refresh.n) {
+        swap_wanted(feed);
+        return true;
+    }
+    feed->ops->end(feed->all);
+    end_change(feed);
+#ifdef __GLIBC__
+    if (feed->n_rows >= BULK) {
+        /* The text of so many rows leaves holes everywhere. */
+        malloc_trim(0);
+    }
+#endif
+    return true;
+}
+
+static void
+take_reply(struct xfrm_db_feed *feed, struct jsonrpc_msg *reply)
+{
+    if (feed->fetch_id && json_equal(reply->id, feed->fetch_id)) {
+        json_destroy(feed->fetch_id);
+        feed->fetch_id = NULL;
+        feed->fetched = jsonrpc_msg_clone(reply);
+        feed->fetch_row = 0;
+    } else if (feed->txn_id && json_equal(reply->id, feed->txn_id)) {
+        const struct json *result = reply->result;
+
+        json_destroy(feed->txn_id);
+        feed->txn_id = NULL;
+        feed->outcome = XFRM_DB_SUCCEEDED;
+        if (reply->type != JSONRPC_REPLY || !result
+            || result->type != JSON_ARRAY) {
+            feed->outcome = XFRM_DB_FAILED;
+            return;
+        }
+        for (size_t i = 0; i < xfrm_ovs_json_n(result); i++) {
+            const struct json *one = xfrm_ovs_json_at(result, i);
+
+            if (one->type == JSON_OBJECT
+                && shash_find(json_object(one), "error")) {
+                char *text = json_to_string(one, JSSF_SORT);
+
+                VLOG_DBG("%s: cannot write: %s", DATABASE, text);
+                free(text);
+                feed->outcome = XFRM_DB_FAILED;
+            }
+        }
+    }
+}
+
+static void
+reconnected(struct xfrm_db_feed *feed)
+{
+    /* What was asked for is asked again. */
+    json_destroy(feed->fetch_id);
+    feed->fetch_id = NULL;
+    if (feed->txn_id) {
+        json_destroy(feed->txn_id);
+        feed->txn_id = NULL;
+        feed->outcome = XFRM_DB_FAILED;
+    }
+}
+
+void
+xfrm_db_feed_run(struct xfrm_db_feed *feed)
+{
+    struct ovs_list events;
+    struct ovsdb_cs_event *event;
+    long long int deadline;
+
+    ovsdb_cs_run(feed->cs, &events);
+    LIST_FOR_EACH_POP (event, list_node, &events) {
+        switch (event->type) {
+        case OVSDB_CS_EVENT_TYPE_UPDATE:
+            ovs_list_push_back(&feed->events, &event->list_node);
+            event = NULL;
+            break;
+        case OVSDB_CS_EVENT_TYPE_TXN_REPLY:
+            take_reply(feed, event->txn_reply);
+            break;
+        case OVSDB_CS_EVENT_TYPE_RECONNECT:
+            reconnected(feed);
+            break;
+        case OVSDB_CS_EVENT_TYPE_LOCKED:
+            break;
+        }
+        ovsdb_cs_event_destroy(event);
+    }
+
+    deadline = time_usec() + SLICE_US;
+    while (run_change(feed) && time_usec() < deadline) {
+        continue;
+    }
+}
+
+void
+xfrm_db_feed_wait(const struct xfrm_db_feed *feed)
+{
+    bool rows_left = feed->update && feed->table < XFRM_DB_N_TABLES;
+
+    ovsdb_cs_wait(feed->cs);
+    if (feed->changing
+        ? (!feed->fetch_id
+           && (rows_left || feed->fetched || !feed->fetch.n))
+        : !ovs_list_is_empty(&feed->events) || feed->refresh.n) {
+        poll_immediate_wake();
+    }
+}
+
+/* Transactions. */
+
+bool
+xfrm_db_feed_may_send(const struct xfrm_db_feed *feed)
+{
+    return !feed->txn_id && ovsdb_cs_may_send_transaction(feed->cs);
+}
+
+void
+xfrm_db_feed_send(struct xfrm_db_feed *feed, struct json *operations)
+{
+    feed->txn_id = ovsdb_cs_send_transaction(feed->cs, operations);
+    feed->outcome = feed->txn_id ? XFRM_DB_OPEN : XFRM_DB_FAILED;
+}
+
+enum xfrm_db_outcome
+xfrm_db_feed_take_outcome(struct xfrm_db_feed *feed)
+{
+    enum xfrm_db_outcome outcome = feed->outcome;
+
+    feed->outcome = XFRM_DB_OPEN;
+    return outcome;
+}
