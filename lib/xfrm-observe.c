@@ -146,7 +146,7 @@ observe_sa(struct xfrm_port *port, struct xfrm_port_context *ctx,
         && sa->spec.offload != memo->offload.level
         && sa->spec.offload == XFRM_OFF_NO) {
         memo->offload.level = sa->spec.offload;
-        memo->offload.silent = memo->offload.asked != XFRM_OFF_AUTO;
+        memo->offload.silent = true;
     }
     if (xfrm_port_needs_nonce(spec)) {
         if (!xfrm_port_extend(ctx, &memo->fp, sa->oseq, &message)) {

@@ -101,6 +101,7 @@ report_offload(const struct xfrm_port *port, struct ds *errors)
     const size_t *counts = port->tally.n_offload;
     size_t n = port->tally.n_sas;
     enum xfrm_offload best = XFRM_OFF_NO;
+    const struct xfrm_memo_offload *fell_back = NULL;
 
     /* Without a wish none can have been refused. */
     for (size_t i = 0; options->offload != XFRM_OFF_NO && i < port->n_sas;
@@ -109,7 +110,14 @@ report_offload(const struct xfrm_port *port, struct ds *errors)
         const struct xfrm_memo_offload *mo = &memo->offload;
 
         if (memo->owner != port || !memo->installed || !mo->known
-            || mo->asked == XFRM_OFF_AUTO || mo->asked == mo->level) {
+            || mo->asked == mo->level) {
+            continue;
+        }
+        if (mo->asked == XFRM_OFF_AUTO) {
+            /* No error, but the user wants to know why. */
+            if (mo->level == XFRM_OFF_NO && (mo->reason || mo->silent)) {
+                fell_back = mo;
+            }
             continue;
         }
         if (mo->reason) {
@@ -139,6 +147,12 @@ report_offload(const struct xfrm_port *port, struct ds *errors)
         if (counts[i] && i != XFRM_OFF_AUTO) {
             best = MAX(best, i);
         }
+    }
+    if (best == XFRM_OFF_NO && fell_back) {
+        return (fell_back->silent
+                ? xasprintf("no (device \"%s\" has no ESP offload)",
+                            fell_back->dev)
+                : xasprintf("no (refused: %s)", fell_back->reason));
     }
     return (counts[best] == n
             ? xstrdup(xfrm_offload_name(best))

@@ -139,7 +139,7 @@ choose_offload(const struct xfrm_run *run, struct xfrm_sa_spec *sa,
         if (asked == XFRM_OFF_AUTO
             || (asked != XFRM_OFF_NO && found == XFRM_OFF_NO)) {
             mo->level = found;
-            mo->silent = asked != XFRM_OFF_AUTO;
+            mo->silent = found == XFRM_OFF_NO;
             goto known;
         }
     }
