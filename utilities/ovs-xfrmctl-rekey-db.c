@@ -166,11 +166,20 @@ rekey_collect(struct rekey *rekey)
 
 /* Talking to both databases. */
 
+/* Lets both IDLs work, and ends the program if one lost its database. */
 void
 rekey_run_idls(struct rekey *rekey)
 {
     for (size_t i = 0; i < 2; i++) {
-        xfrmctl_idl_run(rekey->sides[i].idl, rekey->sides[i].db);
+        const struct side *side = &rekey->sides[i];
+
+        ovsdb_idl_run(side->idl);
+        if (!ovsdb_idl_is_alive(side->idl)) {
+            int retval = ovsdb_idl_get_last_error(side->idl);
+
+            ctl_fatal("%s: database connection failed (%s); %s", side->db,
+                      ovs_retval_to_string(retval), rekey->advice);
+        }
     }
 }
 
@@ -198,7 +207,10 @@ rekey_connect(struct rekey *rekey)
 {
     long long int deadline = step_deadline();
     long long int patience = time_msec() + LOCK_PATIENCE;
+    long long int saved_deadline = xfrmctl.deadline;
 
+    /* The first question to a server has no other limit. */
+    xfrmctl.deadline = deadline;
     for (size_t i = 0; i < 2; i++) {
         struct side *side = &rekey->sides[i];
         char *lock = xasprintf("ovs_xfrm_rekey_%"PRIu32, side->if_id);
@@ -209,6 +221,7 @@ rekey_connect(struct rekey *rekey)
         ovsdb_idl_set_lock(side->idl, lock);
         free(lock);
     }
+    xfrmctl.deadline = saved_deadline;
     for (;;) {
         size_t n_ready = 0;
 
@@ -228,8 +241,8 @@ rekey_connect(struct rekey *rekey)
             break;
         }
         if (time_msec() >= deadline) {
-            ctl_fatal("a database did not answer in time; nothing was "
-                      "changed");
+            ctl_fatal("a database did not answer in time; %s",
+                      rekey->advice);
         }
         rekey_wait_idls(rekey, (time_msec() < patience
                                 ? MIN(patience, deadline) : deadline));
@@ -242,10 +255,37 @@ rekey_connect(struct rekey *rekey)
     }
 }
 
+/* Commits 'txn' of 'side', and ends the program if the server does not answer:
+ * it may be gone without a word.  Returns what ovsdb_idl_txn_commit_block()
+ * would. */
+enum ovsdb_idl_txn_status
+rekey_commit(struct rekey *rekey, const struct side *side,
+             struct ovsdb_idl_txn *txn)
+{
+    long long int deadline = step_deadline();
+
+    for (;;) {
+        enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+
+        if (status != TXN_INCOMPLETE) {
+            return status;
+        }
+        if (time_msec() >= deadline) {
+            ctl_fatal("%s: the database did not answer in time; %s", side->db,
+                      rekey->advice);
+        }
+        ovsdb_idl_txn_wait(txn);
+        rekey_wait_idls(rekey, deadline);
+        rekey_run_idls(rekey);
+    }
+}
+
 /* Lets 'edit' loose on all flows in the database of 'side_idx', as one
- * transaction. */
+ * transaction.  With 'confirm' the daemon is asked to confirm even if there
+ * was nothing to change: an earlier run, which did it, may not have lived to
+ * see it confirmed, and what the rows say may be older than the kernel. */
 static void
-edit_side(struct rekey *rekey, int side_idx, edit_func *edit)
+edit_side(struct rekey *rekey, int side_idx, edit_func *edit, bool confirm)
 {
     struct side *side = &rekey->sides[side_idx];
 
@@ -256,21 +296,25 @@ edit_side(struct rekey *rekey, int side_idx, edit_func *edit)
 
         rekey_run_idls(rekey);
         rekey_collect(rekey);
+        if (!xfrmrec_xfrm_global_first(side->idl)) {
+            ctl_fatal("%s: the row XFRM_Global is gone; %s", side->db,
+                      rekey->advice);
+        }
         txn = ovsdb_idl_txn_create(side->idl);
         ovsdb_idl_txn_add_comment(txn, "ovs-xfrmctl: rekey %"PRIu32,
                                   side->if_id);
         for (size_t i = 0; i < rekey->n_flows; i++) {
             changed |= edit(rekey, side_idx, &rekey->flows[i], txn);
         }
-        if (!changed) {
+        if (!changed && !confirm) {
             ovsdb_idl_txn_abort(txn);
             ovsdb_idl_txn_destroy(txn);
             return;
         }
         ovsdb_idl_txn_increment(
             txn, &xfrmrec_xfrm_global_first(side->idl)->header_,
-            &xfrmrec_xfrm_global_col_next_cfg, false);
-        status = ovsdb_idl_txn_commit_block(txn);
+            &xfrmrec_xfrm_global_col_next_cfg, true);
+        status = rekey_commit(rekey, side, txn);
         if (status == TXN_SUCCESS) {
             side->next_cfg = ovsdb_idl_txn_get_increment_new_value(txn);
             ovsdb_idl_txn_destroy(txn);
@@ -283,10 +327,10 @@ edit_side(struct rekey *rekey, int side_idx, edit_func *edit)
 }
 
 void
-rekey_edit_both(struct rekey *rekey, edit_func *edit)
+rekey_edit_both(struct rekey *rekey, edit_func *edit, bool confirm)
 {
-    edit_side(rekey, 0, edit);
-    edit_side(rekey, 1, edit);
+    edit_side(rekey, 0, edit, confirm);
+    edit_side(rekey, 1, edit, confirm);
 }
 
 /* What became of a new SA. */

@@ -5,8 +5,8 @@
  *
  *   1. New inbound SAs at both ends: each end can receive with either key.
  *   2. New outbound SAs at both ends: the kernel sends with the newest.
- *   3. The old outbound SAs go, and when their last packets have arrived, the
- *      old inbound ones.
+ *   3. The old outbound SAs go, when the packets that had found them before
+ *      step 2 are out; and when those have arrived, the old inbound ones.
  *
  * All state is in the two databases: a new SA has external_ids:rekey=new and
  * external_ids:rekey-replaces, the SPI of the old one, until step 3 is done.
@@ -24,9 +24,16 @@
 #include "timeval.h"
 #include "util.h"
 
-/* How long packets of the old SAs may be under way, in milliseconds, without
- * --drain. */
+/* How long packets may wait in the queues of a sender, and how long they may
+ * be under way, in milliseconds, without --drain. */
 #define DRAIN_DEFAULT 500
+
+static const char untouched[] = "nothing was changed";
+static const char again[] =
+    "the old SAs still work; run the same command again to finish, or "
+    "with --rollback to go back";
+static const char in_force[] =
+    "the new SAs are in force; run the same command again to finish";
 
 /* The steps. */
 
@@ -203,49 +210,12 @@ delete_orphans(struct rekey *rekey, int side_idx)
                 xfrmrec_sa_delete(sa);
             }
         }
-        status = ovsdb_idl_txn_commit_block(txn);
+        status = rekey_commit(rekey, side, txn);
         ovsdb_idl_txn_destroy(txn);
     } while (status == TXN_TRY_AGAIN);
 }
 
-static const char again[] =
-    "the old SAs still work; run the same command again to finish, or "
-    "with --rollback to go back";
-
-/* Deletes what is new, outbound first. */
-static void
-roll_back(struct rekey *rekey)
-{
-    bool failed;
-    char *reason;
-
-    rekey_edit_both(rekey, edit_del_new_out);
-    reason = rekey_wait_sides(rekey, NULL, &failed);
-    if (reason) {
-        ctl_fatal("%s; the new inbound SAs stay until --rollback is run "
-                  "again", reason);
-    }
-    rekey_edit_both(rekey, edit_del_new_in);
-}
-
-/* Runs 'edit', which adds SAs of 'direction', and sees them into both kernels.
- * Goes back to the old SAs if a kernel does not take them. */
-static void
-add_step(struct rekey *rekey, edit_func *edit, const char *direction)
-{
-    bool failed;
-    char *reason;
-
-    rekey_edit_both(rekey, edit);
-    reason = rekey_wait_sides(rekey, direction, &failed);
-    if (reason && failed) {
-        roll_back(rekey);
-        ctl_fatal("%s; rolled back, the old SAs are in force", reason);
-    } else if (reason) {
-        ctl_fatal("%s; %s", reason, again);
-    }
-}
-
+/* Waits for as long as packets may be on their way from or to an SA. */
 static void
 drain(struct rekey *rekey)
 {
@@ -257,6 +227,73 @@ drain(struct rekey *rekey)
     }
 }
 
+/* Deletes what is new, outbound first. */
+static void
+roll_back(struct rekey *rekey)
+{
+    bool failed;
+    char *reason;
+
+    rekey->advice = again;
+    rekey_edit_both(rekey, edit_del_new_out, true);
+    reason = rekey_wait_sides(rekey, NULL, &failed);
+    if (reason) {
+        ctl_fatal("%s; the new inbound SAs stay until --rollback is run "
+                  "again", reason);
+    }
+    drain(rekey);
+    rekey_edit_both(rekey, edit_del_new_in, true);
+    reason = rekey_wait_sides(rekey, NULL, &failed);
+    if (reason) {
+        ctl_fatal("%s; the old SAs are in force", reason);
+    }
+}
+
+/* Runs 'edit', which adds SAs of 'direction', and sees them into both kernels.
+ * Goes back to the old SAs if a kernel does not take them. */
+static void
+add_step(struct rekey *rekey, edit_func *edit, const char *direction)
+{
+    bool failed;
+    char *reason;
+
+    rekey->advice = again;
+    rekey_edit_both(rekey, edit, true);
+    reason = rekey_wait_sides(rekey, direction, &failed);
+    if (reason && failed) {
+        roll_back(rekey);
+        ctl_fatal("%s; rolled back, the old SAs are in force", reason);
+    } else if (reason) {
+        ctl_fatal("%s; %s", reason, again);
+    }
+}
+
+static bool
+has_old_out(const struct rekey *rekey)
+{
+    for (size_t i = 0; i < rekey->n_flows; i++) {
+        if (rekey->flows[i].old_out) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs 'edit', which deletes, and sees it through in both kernels. */
+static void
+delete_step(struct rekey *rekey, edit_func *edit)
+{
+    bool failed;
+    char *reason;
+
+    rekey->advice = in_force;
+    rekey_edit_both(rekey, edit, true);
+    reason = rekey_wait_sides(rekey, NULL, &failed);
+    if (reason) {
+        ctl_fatal("%s; %s", reason, in_force);
+    }
+}
+
 static void
 finish_step(struct rekey *rekey)
 {
@@ -264,20 +301,21 @@ finish_step(struct rekey *rekey)
     char *reason;
 
     /* All of it must be in force before anything goes. */
+    rekey->advice = again;
     reason = rekey_wait_sides(rekey, "in", &failed);
     reason = reason ? reason : rekey_wait_sides(rekey, "out", &failed);
     if (reason) {
         ctl_fatal("%s; %s", reason, again);
     }
-    rekey_edit_both(rekey, edit_del_old_out);
-    reason = rekey_wait_sides(rekey, NULL, &failed);
-    if (reason) {
-        ctl_fatal("%s; the new SAs are in force, run the same command again "
-                  "to finish", reason);
+    if (has_old_out(rekey)) {
+        /* The kernel drops what has found an SA and finds it deleted before
+         * it was used. */
+        drain(rekey);
     }
+    delete_step(rekey, edit_del_old_out);
     drain(rekey);
-    rekey_edit_both(rekey, edit_del_old_in);
-    rekey_edit_both(rekey, edit_unmark);
+    delete_step(rekey, edit_del_old_in);
+    rekey_edit_both(rekey, edit_unmark, false);
 }
 
 /* What can be known beforehand. */
@@ -402,7 +440,7 @@ xfrmctl_rekey_run(struct ctl_command *c)
     const char *peer_id = shash_find_data(&c->options, "--peer-if-id");
     const char *peer = shash_find_data(&c->options, "--peer");
     bool rollback = shash_find(&c->options, "--rollback");
-    struct rekey rekey = { .drain = DRAIN_DEFAULT };
+    struct rekey rekey = { .drain = DRAIN_DEFAULT, .advice = untouched };
     uint32_t step = 0;
     char *error;
 

@@ -37,6 +37,7 @@ struct rekey {
     struct flow *flows;         /* Owned.  Valid until an IDL runs. */
     size_t n_flows, allocated_flows;
     bool finishing;             /* Something of the old pairs is gone. */
+    const char *advice;         /* What holds if a database fails now. */
 };
 
 bool rekey_is_new(const struct xfrmrec_sa *);
@@ -53,9 +54,11 @@ typedef bool edit_func(struct rekey *, int side, const struct flow *,
                        struct ovsdb_idl_txn *);
 
 void rekey_connect(struct rekey *);
+enum ovsdb_idl_txn_status rekey_commit(struct rekey *, const struct side *,
+                                       struct ovsdb_idl_txn *);
 void rekey_run_idls(struct rekey *);
 void rekey_wait_idls(struct rekey *, long long int deadline);
-void rekey_edit_both(struct rekey *, edit_func *);
+void rekey_edit_both(struct rekey *, edit_func *, bool confirm);
 char *rekey_wait_sides(struct rekey *, const char *direction, bool *failedp);
 
 #endif /* ovs-xfrmctl-rekey.h */

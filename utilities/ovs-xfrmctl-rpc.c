@@ -10,17 +10,65 @@
 #include "ovs-xfrmctl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/types.h>
 
 #include "daemon.h"
 #include "dirs.h"
 #include "jsonrpc.h"
+#include "openvswitch/poll-loop.h"
 #include "packets.h"
 #include "socket-util.h"
 #include "stream.h"
+#include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+
+/* Sends 'request', which this function takes, and waits for the reply, until
+ * --timeout.  Returns 0 and the reply, which the caller destroys, in
+ * '*replyp', or a positive errno or EOF. */
+static int
+transact(struct jsonrpc *rpc, struct jsonrpc_msg *request,
+         struct jsonrpc_msg **replyp)
+{
+    struct json *id = json_clone(request->id);
+    int error = jsonrpc_send(rpc, request);
+
+    *replyp = NULL;
+    while (!error) {
+        struct jsonrpc_msg *msg;
+
+        jsonrpc_run(rpc);
+        error = jsonrpc_recv(rpc, &msg);
+        if (!error) {
+            if ((msg->type == JSONRPC_REPLY || msg->type == JSONRPC_ERROR)
+                && json_equal(msg->id, id)) {
+                *replyp = msg;
+                break;
+            }
+            jsonrpc_msg_destroy(msg);
+        } else if (error == EAGAIN && time_msec() >= xfrmctl.deadline) {
+            error = ETIMEDOUT;
+        } else if (error == EAGAIN) {
+            error = 0;
+            jsonrpc_wait(rpc);
+            jsonrpc_recv_wait(rpc);
+            poll_timer_wait_until(xfrmctl.deadline);
+            poll_block();
+        }
+    }
+    json_destroy(id);
+    return error;
+}
+
+/* Milliseconds until --timeout, for stream_open_block(). */
+static long long int
+patience(void)
+{
+    return (xfrmctl.deadline == LLONG_MAX ? -1
+            : MAX(xfrmctl.deadline - time_msec(), 0));
+}
 
 /* Sends the request 'method' with 'params' (which this function takes) to the
  * server at 'db', which is a list of remotes like the one that the IDL takes,
@@ -43,7 +91,7 @@ xfrmctl_rpc(const char *db, const char *method, struct json *params,
 
         retval = stream_open_block(jsonrpc_stream_open(remote, &stream,
                                                        DSCP_DEFAULT),
-                                   -1, &stream);
+                                   patience(), &stream);
         if (!retval) {
             rpc = jsonrpc_open(stream);
         } else {
@@ -61,8 +109,8 @@ xfrmctl_rpc(const char *db, const char *method, struct json *params,
     error = NULL;
 
     struct jsonrpc_msg *reply;
-    int retval = jsonrpc_transact_block(
-        rpc, jsonrpc_create_request(method, params, NULL), &reply);
+    int retval = transact(rpc, jsonrpc_create_request(method, params, NULL),
+                          &reply);
     if (retval) {
         error = xasprintf("no answer to \"%s\" (%s)", method,
                           ovs_retval_to_string(retval));
