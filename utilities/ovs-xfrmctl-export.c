@@ -24,6 +24,7 @@
 #include "ovsdb-error.h"
 #include "smap.h"
 #include "util.h"
+#include "xfrm-file.h"
 #include "xfrm-secret.h"
 #include "xfrm-text.h"
 
@@ -376,25 +377,26 @@ xfrmctl_import_read(const char *file_name, struct json **jsonp)
         { "global", JSON_OBJECT }, { "sas", JSON_ARRAY },
         { "policies", JSON_ARRAY },
     };
-    FILE *stream = fopen(file_name, "re");
-    struct stat st;
     struct json *json;
+    struct stat st;
 
     *jsonp = NULL;
-    if (!stream || fstat(fileno(stream), &st)) {
-        char *error = xasprintf("cannot read %s (%s)", file_name,
-                                ovs_strerror(errno));
-        if (stream) {
-            fclose(stream);
+    if (!stat(file_name, &st) && S_ISFIFO(st.st_mode)) {
+        /* <(...) of a shell. */
+        json = json_from_file(file_name);
+    } else {
+        struct xfrm_file_stamp stamp;
+        char *text, *error;
+        size_t len;
+
+        /* It may hold keys, and decides about all of them. */
+        if (xfrm_file_read(file_name, IMPORT_MAX, &stamp, &text, &len,
+                           &error)) {
+            return error;
         }
-        return error;
+        json = json_from_string(text);
+        xfrm_file_free(text, len);
     }
-    if (S_ISDIR(st.st_mode) || st.st_size > IMPORT_MAX) {
-        fclose(stream);
-        return xasprintf("%s is no file that \"export\" wrote", file_name);
-    }
-    json = json_from_stream(stream);
-    fclose(stream);
     if (json->type == JSON_STRING) {
         char *error = xasprintf("%s is not JSON: %s", file_name,
                                 json_string(json));

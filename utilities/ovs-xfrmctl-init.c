@@ -23,17 +23,13 @@
 #include "timeval.h"
 #include "util.h"
 
-/* Creates the database file 'file_name', with nothing in it, unless it is
- * there. */
+/* Creates the database file 'file_name', with nothing in it. */
 static void
 create_file(const char *file_name)
 {
     struct ovsdb_error *error;
     struct ovsdb_log *log;
 
-    if (!access(file_name, F_OK)) {
-        return;
-    }
     /* It will hold keys. */
     umask(077);
     error = ovsdb_log_open(file_name, OVSDB_MAGIC, OVSDB_LOG_CREATE_EXCL, -1,
@@ -55,27 +51,61 @@ create_file(const char *file_name)
     }
 }
 
-/* Makes the server have the database. */
+/* Where the database file is to be, malloc'd.  The server has a working
+ * directory of its own, so the name is absolute. */
+static char *
+database_file(const char *db_file)
+{
+    char *file_name = (db_file ? abs_file_name(NULL, db_file)
+                       : xfrmctl_default_db_file());
+
+    if (!file_name) {
+        ctl_fatal("the working directory is gone");
+    }
+    return file_name;
+}
+
+/* What is added to a running server is forgotten when it stops. */
 static void
+advise(const char *file_name)
+{
+    printf("To have ovsdb-server serve it from its start, let ovs-ctl know:\n"
+           "  Debian, /etc/default/openvswitch-switch: "
+           "OVS_CTL_OPTS=\"--extra-dbs=%s\"\n"
+           "  Red Hat, /etc/sysconfig/openvswitch: "
+           "OPTIONS=\"--extra-dbs=%s\"\n"
+           "or name the file on the server's command line.  Otherwise run "
+           "\"ovs-xfrmctl init\"\nagain after each start of the server.\n",
+           file_name, file_name);
+}
+
+/* Makes the server have the database.  Returns false if it has not, because
+ * of --dry-run. */
+static bool
 add_database(const struct ctl_command *c)
 {
     const char *server = shash_find_data(&c->options, "--server");
     const char *file = shash_find_data(&c->options, "--db-file");
     char *file_name, *error;
+    bool exists;
 
     if (xfrmctl_rpc_has_database(xfrmctl.db, &error)) {
-        return;
+        return true;
     }
     if (error) {
         ctl_fatal("%s: %s", xfrmctl.db, error);
     }
-    /* The server has a working directory of its own. */
-    file_name = (file ? abs_file_name(NULL, file)
-                 : xasprintf("%s/ovs-xfrm.db", ovs_dbdir()));
-    if (!file_name) {
-        ctl_fatal("the working directory is gone");
+    file_name = database_file(file);
+    exists = !access(file_name, F_OK);
+    if (xfrmctl.dry_run) {
+        printf("%s %s; ovsdb-server does not serve it\n", file_name,
+               exists ? "exists" : "does not exist");
+        free(file_name);
+        return false;
     }
-    create_file(file_name);
+    if (!exists) {
+        create_file(file_name);
+    }
     error = xfrmctl_unixctl(server ? server : "ovsdb-server",
                             "ovsdb-server/add-db", file_name);
     if (error) {
@@ -87,7 +117,19 @@ add_database(const struct ctl_command *c)
                   file_name, xfrmctl.db, error ? ": " : "",
                   error ? error : "");
     }
+    printf(exists ? "%s existed, but ovsdb-server did not serve it; now it "
+           "does.\n" : "%s was created, and ovsdb-server serves it now.\n",
+           file_name);
+    advise(file_name);
     free(file_name);
+    return true;
+}
+
+/* Returns the name of the file that "init" creates, malloc'd. */
+char *
+xfrmctl_default_db_file(void)
+{
+    return xasprintf("%s/ovs-xfrm.db", ovs_dbdir());
 }
 
 /* Is version 'a' older than 'b'?  Versions are "X.Y.Z" (RFC 7047, section
@@ -212,7 +254,10 @@ xfrmctl_init_run(struct ctl_command *c)
             ctl_fatal("%s", error);
         }
     }
-    add_database(c);
+    if (!add_database(c)) {
+        json_destroy(export);
+        return EXIT_SUCCESS;
+    }
     upgrade_schema();
 
     idl = xfrmctl_connect(xfrmctl.db, false);

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fatal-signal.h"
 #include "openvswitch/poll-loop.h"
@@ -100,6 +101,13 @@ xfrmctl_connect(const char *db, bool with_keys)
     if (!xfrmctl_rpc_has_database(db, &error)) {
         if (error) {
             ctl_fatal("%s: %s", db, error);
+        }
+        char *file_name = xfrmctl_default_db_file();
+
+        if (!strncmp(db, "unix:", 5) && !access(file_name, F_OK)) {
+            ctl_fatal("%s: ovsdb-server does not serve the database OVS_XFRM, "
+                      "although %s exists; \"ovs-xfrmctl init\" adds it",
+                      db, file_name);
         }
         ctl_fatal("%s: ovsdb-server has no database OVS_XFRM; "
                   "\"ovs-xfrmctl init\" on its host creates it", db);

@@ -79,6 +79,7 @@ extern const struct ctl_command_syntax xfrmctl_export_commands[];
 extern const struct ctl_command_syntax xfrmctl_standalone_commands[];
 
 int xfrmctl_init_run(struct ctl_command *);
+char *xfrmctl_default_db_file(void);
 int xfrmctl_monitor_run(struct ctl_command *);
 int xfrmctl_rekey_run(struct ctl_command *);
 
