@@ -49,8 +49,10 @@ tests_fuzz_fuzz_nonce_LDADD = $(FUZZ_LDADD)
 FUZZ_SECONDS = 60
 FUZZ_SEED = 1
 check-fuzz: $(FUZZERS)
-	@for program in $(FUZZERS); do \
-		$$program --seconds=$(FUZZ_SECONDS) --seed=$(FUZZ_SEED) \
+	@for target in $(FUZZ_TARGETS); do \
+		tests/fuzz/fuzz-$$target --seconds=$(FUZZ_SECONDS) \
+			--seed=$(FUZZ_SEED) \
+			--corpus=$(srcdir)/tests/fuzz/corpus/$$target \
 			|| exit 1; \
 	done
 .PHONY: check-fuzz

@@ -2,12 +2,12 @@
 
 /* Drives a fuzz target where there is no fuzzing engine: builds with gcc.
  *
- *     fuzz-NAME [--seconds=N] [--runs=N] [--seed=N] [FILE...]
+ *     fuzz-NAME [--seconds=N] [--runs=N] [--seed=N] [--corpus=DIR] [FILE...]
  *     fuzz-NAME --write-corpus=DIR
  *
- * Runs the target on each FILE, or, without any, on its seeds and then on
- * random changes of them until the time or the number of runs is over.  The
- * same seed makes the same inputs.  When a run ends in a crash or a sanitizer's
+ * Runs the target on each FILE, or, without any, on its seeds, on the files of
+ * DIR, and then on random changes of both until the time or the number of runs
+ * is over.  The same seed makes the same inputs.  When a run ends in a crash or a sanitizer's
  * report, its input is left in fuzz-NAME.crash in the working directory. */
 
 #include <config.h>
@@ -15,6 +15,7 @@
 #undef NDEBUG
 #include "tests/fuzz/fuzz.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -92,9 +93,8 @@ run(const void *data, size_t len)
 }
 
 static void
-run_file(const char *name)
+read_file(const char *name, struct ds *data)
 {
-    struct ds data = DS_EMPTY_INITIALIZER;
     FILE *stream = fopen(name, "r");
     char buf[4096];
     size_t n;
@@ -102,10 +102,19 @@ run_file(const char *name)
     if (!stream) {
         ovs_fatal(errno, "%s", name);
     }
+    ds_init(data);
     while ((n = fread(buf, 1, sizeof buf, stream)) > 0) {
-        ds_put_buffer(&data, buf, n);
+        ds_put_buffer(data, buf, n);
     }
     fclose(stream);
+}
+
+static void
+run_file(const char *name)
+{
+    struct ds data;
+
+    read_file(name, &data);
     printf("%s: %s\n", name,
            run(data.string, data.length) ? "accepted" : "refused");
     ds_destroy(&data);
@@ -116,7 +125,43 @@ run_file(const char *name)
 struct seeds {
     struct ds *seeds;
     size_t n;
+    size_t n_own;               /* The first ones are those of the target. */
 };
+
+static void
+add_seed(struct seeds *seeds, const struct ds *seed)
+{
+    seeds->seeds = xrealloc(seeds->seeds,
+                            (seeds->n + 1) * sizeof *seeds->seeds);
+    seeds->seeds[seeds->n++] = *seed;
+}
+
+/* The files of 'dir', in the order of their names. */
+static void
+add_corpus(struct seeds *seeds, const char *dir)
+{
+    struct dirent **entries;
+    int n = scandir(dir, &entries, NULL, alphasort);
+
+    if (n < 0) {
+        ovs_fatal(errno, "%s", dir);
+    }
+    for (int i = 0; i < n; i++) {
+        if (entries[i]->d_name[0] != '.') {
+            char *name = xasprintf("%s/%s", dir, entries[i]->d_name);
+            struct ds seed;
+
+            read_file(name, &seed);
+            add_seed(seeds, &seed);
+            free(name);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (seeds->n == seeds->n_own) {
+        ovs_fatal(0, "%s: there are no files", dir);
+    }
+}
 
 static size_t
 random_below(size_t n)
@@ -213,11 +258,14 @@ fuzz(const struct seeds *seeds, long long int seconds, uint64_t runs)
     uint64_t n = 0, accepted = 0;
 
     for (size_t i = 0; i < seeds->n; i++, n++) {
-        /* Changes of what is refused anyway would find little. */
-        if (!run(seeds->seeds[i].string, seeds->seeds[i].length)) {
+        bool ok = run(seeds->seeds[i].string, seeds->seeds[i].length);
+
+        /* Changes of what is refused anyway would find little.  In a corpus
+         * there may be what was found earlier. */
+        if (!ok && i < seeds->n_own) {
             ovs_fatal(0, "seed %"PRIuSIZE" is refused", i);
         }
-        accepted++;
+        accepted += ok;
     }
     while ((!runs || n < runs) && (!seconds || time_msec() < deadline)) {
         struct ds s = DS_EMPTY_INITIALIZER;
@@ -270,12 +318,13 @@ main(int argc, char *argv[])
         { "seconds", required_argument, NULL, 't' },
         { "runs", required_argument, NULL, 'r' },
         { "seed", required_argument, NULL, 's' },
+        { "corpus", required_argument, NULL, 'c' },
         { "write-corpus", required_argument, NULL, 'w' },
         { NULL, 0, NULL, 0 },
     };
     unsigned long long int seconds = 0, runs = 0, seed = 1;
-    const char *corpus = NULL;
-    struct seeds seeds = { NULL, 0 };
+    const char *corpus = NULL, *more = NULL;
+    struct seeds seeds = { NULL, 0, 0 };
     struct ds s = DS_EMPTY_INITIALIZER;
     int c;
 
@@ -292,24 +341,30 @@ main(int argc, char *argv[])
         case 's':
             seed = number_arg(optarg);
             break;
+        case 'c':
+            more = optarg;
+            break;
         case 'w':
             corpus = optarg;
             break;
         default:
             ovs_fatal(0, "usage: %s [--seconds=N] [--runs=N] [--seed=N] "
-                      "[--write-corpus=DIR] [FILE...]", program_name);
+                      "[--corpus=DIR] [--write-corpus=DIR] [FILE...]",
+                      program_name);
         }
     }
 
     watch_crashes();
     random_set_seed(seed ? seed : 1);
     while (fuzz_seed(seeds.n, &s)) {
-        seeds.seeds = xrealloc(seeds.seeds,
-                               (seeds.n + 1) * sizeof *seeds.seeds);
-        seeds.seeds[seeds.n++] = s;
+        add_seed(&seeds, &s);
         ds_init(&s);
     }
+    seeds.n_own = seeds.n;
     ovs_assert(seeds.n);
+    if (more) {
+        add_corpus(&seeds, more);
+    }
 
     if (corpus) {
         write_corpus(&seeds, corpus);
