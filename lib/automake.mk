@@ -55,6 +55,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-nonce-read.c \
 	lib/xfrm-encap.c \
 	lib/xfrm-encap.h \
+	lib/xfrm-acquire.c \
+	lib/xfrm-acquire.h \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
 	lib/xfrm-tally.c \

@@ -134,6 +134,7 @@ static const struct xfrm_algo algos[] = {
 const struct xfrm_algo *
 xfrm_algo_at(size_t index)
 {
+    BUILD_ASSERT_DECL(ARRAY_SIZE(algos) <= 64);     /* Bits of a uint64_t. */
     return index < ARRAY_SIZE(algos) ? &algos[index] : NULL;
 }
 

@@ -277,6 +277,12 @@ apply_sa_add(const struct xfrm_op *op) OVS_REQUIRES(xdummy_mutex)
     if (xdummy_find_sa(&spec->dst, spec->spi, spec->proto)) {
         return EEXIST;
     }
+    for (size_t i = 0; xfrm_algo_at(i); i++) {
+        if (xfrm_algo_at(i) == spec->algo
+            && xdummy.missing_algos & UINT64_C(1) << i) {
+            return ENOSYS;
+        }
+    }
     if (!spec->esn && MAX(op->start_oseq, op->start_seq) > UINT32_MAX) {
         return EINVAL;
     }
@@ -294,6 +300,7 @@ apply_sa_add(const struct xfrm_op *op) OVS_REQUIRES(xdummy_mutex)
     sa->state.spec.lifetime.soft_idle = 0;
     sa->state.spec.lifetime.hard_idle = 0;
     xdummy_insert_sa(sa);
+    xdummy_remove_acquires(0, spec);
     return 0;
 }
 
@@ -766,6 +773,29 @@ dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
     return end(error, NULL, NULL);
 }
 
+static uint64_t
+dummy_missing_algos(struct xfrm_backend *backend OVS_UNUSED)
+{
+    uint64_t missing;
+
+    xdummy_lock();
+    missing = xdummy.missing_algos;
+    ovs_mutex_unlock(&xdummy_mutex);
+    return missing;
+}
+
+static int
+dummy_drop_acquire(struct xfrm_backend *backend,
+                   const struct xfrm_event *acquire)
+{
+    int error = begin(dummy_cast(backend), OP_DROP_ACQUIRE);
+
+    if (!error) {
+        xdummy_remove_acquires(acquire->seq, NULL);
+    }
+    return end(error, NULL, NULL);
+}
+
 const struct xfrm_backend_class xfrm_backend_dummy = {
     .name = "dummy",
     .open = dummy_open,
@@ -789,5 +819,7 @@ const struct xfrm_backend_class xfrm_backend_dummy = {
     .event_recv = dummy_event_recv,
     .event_wait = dummy_event_wait,
     .hear_acquires = dummy_hear_acquires,
+    .missing_algos = dummy_missing_algos,
+    .drop_acquire = dummy_drop_acquire,
     .counters = dummy_counters,
 };

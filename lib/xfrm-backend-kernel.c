@@ -594,6 +594,54 @@ kernel_hear_acquires(struct xfrm_backend *backend, bool hear)
     }
 }
 
+static void
+spi_cb(const void *msg, size_t len, void *spi_)
+{
+    uint32_t *spi = spi_;
+
+    if (xfrm_nl_parse_spi(msg, len, spi)) {
+        *spi = 0;
+    }
+}
+
+/* A state without SPI has no identity by which it could be deleted, but its
+ * number gets it one.  If it went meanwhile the kernel makes another, which is
+ * then what goes. */
+static int
+kernel_drop_acquire(struct xfrm_backend *backend,
+                    const struct xfrm_event *acquire)
+{
+    struct kernel_backend *kb = kernel_backend_cast(backend);
+    struct nl_msg *msg = xfrm_nl_msg_new();
+    struct xfrm_nl_answer answer;
+    uint32_t spi = 0;
+    int error;
+
+    error = xfrm_nl_encode_alloc_spi(msg, acquire);
+    if (!error) {
+        error = kernel_transact(&kb->xfrm, msg, spi_cb, &spi, &answer);
+    }
+    if (!error && spi) {
+        struct xfrm_sa_spec sa;
+        struct xfrm_op op = { .type = XFRM_OP_SA_DEL, .sa = &sa };
+
+        memset(&sa, 0, sizeof sa);
+        sa.dst = acquire->dst;
+        sa.spi = spi;
+        sa.proto = acquire->proto;
+        sa.mark = acquire->mark;
+        error = xfrm_nl_encode_op(msg, &op, 0);
+        if (!error) {
+            error = op_result(&op, kernel_transact(&kb->xfrm, msg, NULL, NULL,
+                                                   &answer));
+        }
+    } else if (!error) {
+        error = EPROTO;
+    }
+    xfrm_nl_msg_destroy(msg);
+    return error;
+}
+
 const struct xfrm_backend_class xfrm_backend_kernel = {
     .name = "kernel",
     .open = kernel_open,
@@ -614,8 +662,10 @@ const struct xfrm_backend_class xfrm_backend_kernel = {
     .routes_set = kernel_routes_set,
     .routes_prune = kernel_routes_prune,
     .route_mtu = kernel_route_mtu,
+    .missing_algos = kernel_missing_algos,
     .event_recv = kernel_event_recv,
     .event_wait = kernel_event_wait,
     .hear_acquires = kernel_hear_acquires,
+    .drop_acquire = kernel_drop_acquire,
     .counters = kernel_counters,
 };

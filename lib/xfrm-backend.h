@@ -178,15 +178,24 @@ struct xfrm_backend_class {
     int (*route_mtu)(struct xfrm_backend *, const struct xfrm_addr *src,
                      const struct xfrm_addr *dst, int *mtu);
 
+    /* Bit I is set if the datapath certainly lacks xfrm_algo_at(I).  May take
+     * a second, since the kernel loads what it has. */
+    uint64_t (*missing_algos)(struct xfrm_backend *);
+
     /* Reads one event: 0, or EAGAIN if there is none. */
     int (*event_recv)(struct xfrm_backend *, struct xfrm_event *);
     void (*event_wait)(struct xfrm_backend *);
 
     /* Whether XFRM_EVENT_ACQUIRE is heard; at first it is not.  As long as
-     * anybody hears it, the kernel keeps a state without SPI for each packet
-     * that lacked an SA (sysctl net.core.xfrm_acq_expires: 165 s), which
-     * cannot be deleted. */
+     * anybody hears it, the kernel keeps a state without SPI for each template
+     * that lacks an SA (sysctl net.core.xfrm_acq_expires: 165 s) and says
+     * nothing of further packets until that is gone. */
     void (*hear_acquires)(struct xfrm_backend *, bool hear);
+
+    /* Takes the state away of which 'acquire' told.  A success if it is gone
+     * already, because an SA came or because of its age. */
+    int (*drop_acquire)(struct xfrm_backend *,
+                        const struct xfrm_event *acquire);
 
     /* The caller frees '*countersp'. */
     int (*counters)(struct xfrm_backend *, struct xfrm_counter **countersp,

@@ -166,6 +166,7 @@ xfrm_dummy_acquire(uint32_t if_id, const struct xfrm_addr *src,
         if (spec->if_id == if_id && spec->dir == XFRM_DIR_OUT
             && spec->n_templates
             && spec->sel.src.addr.family == src->family) {
+            struct dummy_acquire *acquire;
             struct xfrm_event event;
 
             memset(&event, 0, sizeof event);
@@ -181,6 +182,9 @@ xfrm_dummy_acquire(uint32_t if_id, const struct xfrm_addr *src,
             event.dst = event.template.dst;
             event.proto = event.template.proto;
             event.seq = ++seq;
+            acquire = xmalloc(sizeof *acquire);
+            acquire->event = event;
+            ovs_list_push_back(&xdummy.acquires, &acquire->node);
             xdummy_tell(NULL, &event);
             error = 0;
             break;

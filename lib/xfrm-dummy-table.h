@@ -35,7 +35,8 @@
     DUMMY_OP(ROUTES_SET, "routes_set")  \
     DUMMY_OP(ROUTES_PRUNE, "routes_prune") \
     DUMMY_OP(ROUTE_MTU, "route_mtu")    \
-    DUMMY_OP(COUNTERS, "counters")
+    DUMMY_OP(COUNTERS, "counters")      \
+    DUMMY_OP(DROP_ACQUIRE, "drop_acquire")
 
 enum dummy_op {
 #define DUMMY_OP(ENUM, NAME) OP_##ENUM,
@@ -53,6 +54,11 @@ struct dummy_sa {
 struct dummy_policy {
     struct hmap_node node;              /* In 'policies', by identity. */
     struct xfrm_policy_spec spec;
+};
+
+struct dummy_acquire {
+    struct ovs_list node;               /* In 'acquires'. */
+    struct xfrm_event event;
 };
 
 struct dummy_link {
@@ -82,9 +88,11 @@ struct dummy_backend {
 
 struct xdummy {
     struct xfrm_capabilities caps;
+    uint64_t missing_algos;
     struct hmap sas;
     struct hmap policies;
     struct ovs_list links;
+    struct ovs_list acquires;           /* SAs that packets wait for. */
     struct sset rules;                  /* Devices with our "oif" rule. */
     struct ovs_list handles;
     struct ds log;
@@ -112,6 +120,9 @@ struct dummy_sa *xdummy_find_sa_any(const struct xfrm_addr *dst, uint32_t spi)
     OVS_REQUIRES(xdummy_mutex);
 void xdummy_insert_sa(struct dummy_sa *) OVS_REQUIRES(xdummy_mutex);
 void xdummy_remove_sa(struct dummy_sa *) OVS_REQUIRES(xdummy_mutex);
+
+void xdummy_remove_acquires(uint32_t seq, const struct xfrm_sa_spec *)
+    OVS_REQUIRES(xdummy_mutex);
 
 struct dummy_policy *xdummy_find_policy(const struct xfrm_policy_spec *)
     OVS_REQUIRES(xdummy_mutex);

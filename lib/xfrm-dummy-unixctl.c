@@ -380,6 +380,22 @@ cmd_set_caps(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
+cmd_set_algo(struct unixctl_conn *conn, int argc OVS_UNUSED,
+             const char *argv[], void *aux OVS_UNUSED)
+{
+    bool on;
+
+    if (!parse_choice(conn, argv[2], "on", "off", &on)) {
+        return;
+    }
+    if (xfrm_dummy_set_algo(argv[1], on)) {
+        reply(conn, 0);
+    } else {
+        unixctl_command_reply_error(conn, "no such algorithm");
+    }
+}
+
+static void
 cmd_route_mtu(struct unixctl_conn *conn, int argc OVS_UNUSED,
               const char *argv[], void *aux OVS_UNUSED)
 {
@@ -438,6 +454,7 @@ xfrm_dummy_unixctl_init(void)
         { "set-link", "NAME up|down", 2, 2, cmd_set_link },
         { "set-offload", "NAME no|crypto|packet", 2, 2, cmd_set_offload },
         { "set-caps", "transport|routes|inbound on|off", 2, 2, cmd_set_caps },
+        { "set-algo", "NAME on|off", 2, 2, cmd_set_algo },
         { "route-mtu", "BYTES", 1, 1, cmd_route_mtu },
         { "set-counter", "NAME VALUE", 2, 2, cmd_set_counter },
     };

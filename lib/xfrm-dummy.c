@@ -95,6 +95,27 @@ xdummy_remove_sa(struct dummy_sa *sa) OVS_REQUIRES(xdummy_mutex)
     free(sa);
 }
 
+/* Removes the acquire with number 'seq', or, if 'sa' is nonnull, all that wait
+ * for an SA like it. */
+void
+xdummy_remove_acquires(uint32_t seq, const struct xfrm_sa_spec *sa)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    struct dummy_acquire *acquire;
+
+    LIST_FOR_EACH_SAFE (acquire, node, &xdummy.acquires) {
+        const struct xfrm_event *event = &acquire->event;
+
+        if (sa ? (event->if_id == sa->if_id && event->proto == sa->proto
+                  && xfrm_addr_equals(&event->src, &sa->src)
+                  && xfrm_addr_equals(&event->dst, &sa->dst))
+            : event->seq == seq) {
+            ovs_list_remove(&acquire->node);
+            free(acquire);
+        }
+    }
+}
+
 struct dummy_policy *
 xdummy_find_policy(const struct xfrm_policy_spec *spec)
     OVS_REQUIRES(xdummy_mutex)
@@ -188,6 +209,7 @@ xdummy_remove_link(struct dummy_link *link) OVS_REQUIRES(xdummy_mutex)
 static void
 flush_objects(void) OVS_REQUIRES(xdummy_mutex)
 {
+    struct dummy_acquire *acquire;
     struct dummy_policy *policy;
     struct dummy_sa *sa;
 
@@ -196,6 +218,9 @@ flush_objects(void) OVS_REQUIRES(xdummy_mutex)
     }
     HMAP_FOR_EACH_SAFE (policy, node, &xdummy.policies) {
         xdummy_remove_policy(policy);
+    }
+    LIST_FOR_EACH_POP (acquire, node, &xdummy.acquires) {
+        free(acquire);
     }
 }
 
@@ -214,6 +239,7 @@ set_first_state(void) OVS_REQUIRES(xdummy_mutex)
     xdummy.caps.enforces_inbound = true;
     xdummy.caps.sends_transport = true;
     xdummy.caps.needs_routes = true;
+    xdummy.missing_algos = 0;
     xdummy.route_mtu = 1500;
     xdummy.delay = 0;
     memset(xdummy.counters, 0, sizeof xdummy.counters);
@@ -232,6 +258,7 @@ xdummy_lock(void) OVS_ACQUIRES(xdummy_mutex)
         hmap_init(&xdummy.sas);
         hmap_init(&xdummy.policies);
         ovs_list_init(&xdummy.links);
+        ovs_list_init(&xdummy.acquires);
         sset_init(&xdummy.rules);
         ovs_list_init(&xdummy.handles);
         ds_init(&xdummy.log);
@@ -382,6 +409,7 @@ xfrm_dummy_show(struct ds *out)
 {
     const struct dummy_policy *policy;
     struct svec lines = SVEC_EMPTY_INITIALIZER;
+    const struct dummy_acquire *acquire;
     const struct dummy_link *link;
     const struct dummy_sa *sa;
     const char *rule;
@@ -405,6 +433,15 @@ xfrm_dummy_show(struct ds *out)
         struct ds s = DS_EMPTY_INITIALIZER;
 
         show_link(link, &s);
+        svec_add_nocopy(&lines, ds_steal_cstr(&s));
+    }
+    LIST_FOR_EACH (acquire, node, &xdummy.acquires) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        ds_put_format(&s, "acquire if_id=%"PRIu32" ", acquire->event.if_id);
+        xfrm_addr_format(&acquire->event.src, &s);
+        ds_put_cstr(&s, " -> ");
+        xfrm_addr_format(&acquire->event.dst, &s);
         svec_add_nocopy(&lines, ds_steal_cstr(&s));
     }
     SSET_FOR_EACH (rule, &xdummy.rules) {
@@ -718,6 +755,27 @@ xfrm_dummy_set_cap(const char *which, bool on)
     }
     if (known) {
         xdummy_tell_type(NULL, XFRM_EVENT_OVERRUN, 0);
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+    return known;
+}
+
+/* The datapath has algorithm 'name', or lacks it. */
+bool
+xfrm_dummy_set_algo(const char *name, bool on)
+{
+    const struct xfrm_algo *algo;
+    bool known = false;
+
+    xdummy_lock();
+    for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
+        if (!strcmp(algo->name, name)) {
+            uint64_t bit = UINT64_C(1) << i;
+
+            xdummy.missing_algos &= ~bit;
+            xdummy.missing_algos |= on ? 0 : bit;
+            known = true;
+        }
     }
     ovs_mutex_unlock(&xdummy_mutex);
     return known;

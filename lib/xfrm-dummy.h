@@ -84,6 +84,7 @@ int xfrm_dummy_link_set_offload(const char *name, enum xfrm_offload);
 /* 'which' is "transport", "routes" or "inbound".  Handles see the change with
  * their next call; all hear an OVERRUN event. */
 bool xfrm_dummy_set_cap(const char *which, bool on);
+bool xfrm_dummy_set_algo(const char *name, bool on);
 void xfrm_dummy_set_route_mtu(int mtu);
 bool xfrm_dummy_set_counter(const char *name, uint64_t value);
 

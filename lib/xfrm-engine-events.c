@@ -78,6 +78,9 @@ handle_acquire(struct engine *e, const struct xfrm_event *event)
 
     if (port && port->config.options.keying == XFRM_KEYING_MANAGED) {
         xfrm_port_note_acquire(port, &e->ctx, event);
+        xfrm_acquires_add(&e->acquires, e->ctx.backend, event);
+    } else if (!port) {
+        xfrm_acquires_add_late(&e->acquires, e->ctx.backend, event);
     }
 }
 

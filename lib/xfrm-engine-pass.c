@@ -141,6 +141,10 @@ run_departures(struct engine *e, long long int now)
             continue;
         }
 
+        if (port->gen) {
+            xfrm_acquires_depart(&e->acquires, e->ctx.backend,
+                                 port->config.options.if_id);
+        }
         ok = xfrm_port_remove(port, &e->ctx, e->if_ids, e->n_if_ids, &wrote);
         reschedule(port, ok);
         if (!ok) {
@@ -461,6 +465,7 @@ xfrm_engine_next_wakeup(const struct engine *e)
     const struct xfrm_port_context *ctx = &e->ctx;
 
     when = MIN(when, e->next_full);
+    when = MIN(when, xfrm_acquires_next(&e->acquires));
     if (!ctx->backend || !ctx->nonces) {
         when = MIN(when, e->next_open);
     }

@@ -67,6 +67,9 @@ struct xfrm_shared {
     struct svec abandoned OVS_GUARDED;      /* Not to be among them. */
 
     struct xfrm_capabilities caps OVS_GUARDED;
+    bool knows_algos OVS_GUARDED;
+    uint64_t missing_algos OVS_GUARDED;
+    char *trouble OVS_GUARDED;              /* NULL: none. */
     struct xfrm_counter *counters OVS_GUARDED;
     size_t n_counters OVS_GUARDED;
 

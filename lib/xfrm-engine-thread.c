@@ -141,6 +141,11 @@ configure_ports(struct engine *e)
 
         /* After a restart all ports are compared at once, when it is known
          * what is wanted, instead of over and over while they come. */
+        if (port->gen && e->ctx.backend
+            && port->config.options.if_id != config.options.if_id) {
+            xfrm_acquires_depart(&e->acquires, e->ctx.backend,
+                                 port->config.options.if_id);
+        }
         waits = !port->gen && config.adopted && e->ctx.hold;
         xfrm_port_configure(port, &e->ctx, &config, gen);
         port->due = LLONG_MAX;
@@ -222,6 +227,41 @@ open_resources(struct engine *e)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
+/* What controllers are told of the host as a whole.  Late, since finding out
+ * about algorithms takes its time when the machine is fresh. */
+static void
+publish_host(struct engine *e)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    const char *trouble = (e->ctx.backend_error ? e->ctx.backend_error
+                           : e->ctx.nonce_error);
+    uint64_t missing = 0;
+    bool probe;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    if (e->ctx.backend && memcmp(&xfrm_shared.caps, &e->ctx.backend->caps,
+                                 sizeof xfrm_shared.caps)) {
+        xfrm_shared.caps = e->ctx.backend->caps;
+        e->changed = true;
+    }
+    if (!nullable_string_is_equal(trouble, xfrm_shared.trouble)) {
+        free(xfrm_shared.trouble);
+        xfrm_shared.trouble = nullable_xstrdup(trouble);
+        e->changed = true;
+    }
+    probe = e->watched && e->ctx.backend && !xfrm_shared.knows_algos;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+
+    if (probe) {
+        missing = e->class->missing_algos(e->ctx.backend);
+        ovs_mutex_lock(&xfrm_shared.mutex);
+        xfrm_shared.missing_algos = missing;
+        xfrm_shared.knows_algos = true;
+        ovs_mutex_unlock(&xfrm_shared.mutex);
+        e->changed = true;
+    }
+}
+
 void *
 xfrm_engine_thread_args(const struct xfrm_backend_class *class,
                         const char *nonce_path)
@@ -235,6 +275,7 @@ xfrm_engine_thread_args(const struct xfrm_backend_class *class,
     e->next_full = e->start_time + FULL_INTERVAL;
     svec_init(&e->prune);
     ovs_list_init(&e->row_changes);
+    xfrm_acquires_init(&e->acquires);
     xfrm_memos_init(&e->ctx.memos);
     xfrm_snapshot_init(&e->ctx.snapshot);
     xfrm_rows_init(&e->ctx.rows);
@@ -263,6 +304,9 @@ xfrm_engine_thread(void *e_)
         configure_ports(e);
         take_rows(e);
         xfrm_engine_receive_events(e);
+        if (e->ctx.backend) {
+            xfrm_acquires_run(&e->acquires, e->ctx.backend);
+        }
         now = time_msec();
         xfrm_engine_poll_files(e, now);
         xfrm_engine_run_pass(e, now);
@@ -276,6 +320,7 @@ xfrm_engine_thread(void *e_)
             e->changed = true;
         }
         ovs_mutex_unlock(&xfrm_shared.mutex);
+        publish_host(e);
         if (e->changed) {
             e->changed = false;
             seq_change(xfrm_shared.status_seq);
@@ -299,6 +344,7 @@ xfrm_engine_thread(void *e_)
     xfrm_rows_destroy(&e->ctx.rows);
     xfrm_snapshot_destroy(&e->ctx.snapshot);
     xfrm_memos_destroy(&e->ctx.memos);
+    xfrm_acquires_destroy(&e->acquires);
     xfrm_nonce_close(e->ctx.nonces);
     if (e->ctx.backend) {
         e->class->close(e->ctx.backend);

@@ -6,6 +6,7 @@
  * xfrm-engine-thread.c, xfrm-engine-pass.c and xfrm-engine-events.c. */
 
 #include "svec.h"
+#include "xfrm-acquire.h"
 #include "xfrm-engine-private.h"
 #include "xfrm-port.h"
 
@@ -43,6 +44,7 @@ struct engine {
     struct ovs_list row_changes;
     bool watched;               /* Somebody reads the notes. */
     bool hearing;               /* ...and the datapath was told so. */
+    struct xfrm_acquires acquires;
 
     /* The registry, as of the last time that it changed. */
     struct xfrm_entry **entries;

@@ -150,6 +150,9 @@ xfrm_engine_stop(void)
     free(xfrm_shared.counters);
     xfrm_shared.counters = NULL;
     xfrm_shared.n_counters = 0;
+    free(xfrm_shared.trouble);
+    xfrm_shared.trouble = NULL;
+    xfrm_shared.knows_algos = false;
     xfrm_shared.ticket_done = xfrm_shared.ticket_given;
     xfrm_shared.prune_wanted = xfrm_shared.prune_known = false;
     svec_destroy(&xfrm_shared.prune_names);
@@ -519,6 +522,29 @@ xfrm_engine_get_capabilities(struct xfrm_capabilities *caps)
     ovs_mutex_lock(&xfrm_shared.mutex);
     *caps = xfrm_shared.caps;
     ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
+bool
+xfrm_engine_get_missing_algos(uint64_t *missing)
+{
+    bool known;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    known = xfrm_shared.knows_algos;
+    *missing = xfrm_shared.missing_algos;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return known;
+}
+
+char *
+xfrm_engine_get_trouble(void)
+{
+    char *trouble;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    trouble = nullable_xstrdup(xfrm_shared.trouble);
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return trouble;
 }
 
 struct seq *

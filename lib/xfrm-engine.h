@@ -159,6 +159,14 @@ void xfrm_engine_get_counters(struct xfrm_counter **, size_t *n);
  * could be opened. */
 void xfrm_engine_get_capabilities(struct xfrm_capabilities *);
 
+/* Bit I is set if the datapath lacks xfrm_algo_at(I).  Found out when the notes
+ * begin to be watched: false before. */
+bool xfrm_engine_get_missing_algos(uint64_t *);
+
+/* What keeps the engine from its work as a whole, or NULL.  The caller frees
+ * it. */
+char *xfrm_engine_get_trouble(void);
+
 /* Changes whenever any port's status, or the progress of a ticket, did. */
 struct seq *xfrm_engine_seq(void);
 

@@ -234,6 +234,25 @@ acquire_event(const void *msg, size_t len, struct xfrm_event *event,
     return acquire_template(&attrs[XFRMA_TMPL], event);
 }
 
+/* Not an event, but what becomes of one. */
+int
+xfrm_nl_parse_spi(const void *msg, size_t len, uint32_t *spi)
+{
+    struct xfrm_nl_attr attrs[XFRM_NL_N_ATTRS];
+    struct xfrm_usersa_info info;
+    uint16_t type = xfrm_nl_msg_type(msg, &len);
+
+    if (!type) {
+        return EBADMSG;
+    } else if (type != XFRM_MSG_NEWSA) {
+        return ENODATA;
+    } else if (!xfrm_nl_msg_open(msg, len, &info, sizeof info, attrs)) {
+        return EBADMSG;
+    }
+    *spi = ntohl(info.id.spi);
+    return *spi ? 0 : EBADMSG;
+}
+
 static int
 mapping_event(const void *msg, size_t len, struct xfrm_event *event,
               struct xfrm_nl_attr attrs[])

@@ -514,6 +514,33 @@ xfrm_nl_encode_get_sa(struct nl_msg *msg, const struct xfrm_addr *dst,
 }
 
 int
+xfrm_nl_encode_alloc_spi(struct nl_msg *msg, const struct xfrm_event *acquire)
+{
+    bool comp = acquire->proto == IPPROTO_COMP;
+    struct xfrm_userspi_info spi;
+    int error;
+
+    memset(&spi, 0, sizeof spi);
+    spi.info.family = acquire->dst.family;
+    spi.info.saddr = addr_encode(&acquire->src);
+    spi.info.id.daddr = addr_encode(&acquire->dst);
+    spi.info.id.proto = acquire->proto;
+    spi.info.mode = xfrm_nl_modes[acquire->template.mode];
+    spi.info.reqid = acquire->template.reqid;
+    spi.info.seq = acquire->seq;
+    spi.min = XFRM_SPI_MIN;
+    spi.max = comp ? XFRM_CPI_MAX : UINT32_MAX;
+    error = msg_start(msg, XFRM_MSG_ALLOCSPI, NLM_F_ACK, &spi, sizeof spi);
+    if (!error) {
+        error = put_mark(msg, &acquire->mark);
+    }
+    if (!error) {
+        error = put_u32(msg, XFRMA_IF_ID, acquire->if_id);
+    }
+    return error;
+}
+
+int
 xfrm_nl_encode_get_policy(struct nl_msg *msg,
                           const struct xfrm_policy_spec *id)
 {

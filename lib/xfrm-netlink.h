@@ -87,6 +87,14 @@ int xfrm_nl_encode_dump_policies(struct nl_msg *);
 int xfrm_nl_encode_get_sa(struct nl_msg *, const struct xfrm_addr *dst,
                           uint32_t spi, uint8_t proto,
                           const struct xfrm_mark *);
+
+/* Gives a number to the state that the kernel keeps of 'acquire', an
+ * XFRM_EVENT_ACQUIRE, and so an identity to delete it by.  The answer is an SA
+ * for xfrm_nl_parse_spi(). */
+int xfrm_nl_encode_alloc_spi(struct nl_msg *,
+                             const struct xfrm_event *acquire);
+int xfrm_nl_parse_spi(const void *msg, size_t len, uint32_t *spi);
+
 int xfrm_nl_encode_get_policy(struct nl_msg *,
                               const struct xfrm_policy_spec *id);
 

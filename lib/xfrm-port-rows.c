@@ -472,6 +472,8 @@ xfrm_port_note_acquire(struct xfrm_port *port, struct xfrm_port_context *ctx,
     note = xfrm_port_note(ctx, XFRM_NOTE_ACQUIRE, event->if_id,
                           ds_steal_cstr(&s));
     note->count = port->n_acquires;
+    note->has_sel = true;
+    note->sel = event->sel;
     note->has_sa = true;
     note->dir = event->dir;
     note->src = event->src;

@@ -84,6 +84,8 @@ struct xfrm_note {
     char *message;              /* Malloc'd. */
     uint32_t if_id;             /* 0: none in particular. */
     uint64_t count;             /* Packets or changes; 0: does not apply. */
+    bool has_sel;
+    struct xfrm_sel sel;        /* The packet that was to be sent. */
     bool has_sa;                /* The rest is meaningful. */
     struct uuid row;            /* All zero: no row. */
     enum xfrm_dir dir;

@@ -123,6 +123,13 @@ put_integer(struct json *row, const char *column, uint64_t value)
                     json_integer_create(MIN(value, INT64_MAX)));
 }
 
+static void
+add_pair(const char *key, const char *value, void *map)
+{
+    json_array_add(map, json_array_create_2(json_string_create(key),
+                                            json_string_create(value)));
+}
+
 static struct json *
 note_to_json(const struct xfrm_note *note, xfrm_db_find_func *find)
 {
@@ -137,6 +144,13 @@ note_to_json(const struct xfrm_note *note, xfrm_db_find_func *find)
     }
     if (note->count) {
         put_integer(row, "count", note->count);
+    }
+    if (note->has_sel) {
+        struct json *map = json_array_create_empty();
+
+        xfrm_sel_for_each_pair(&note->sel, add_pair, map);
+        json_object_put(row, "selector",
+                        json_array_create_2(json_string_create("map"), map));
     }
     if (note->has_sa) {
         struct ds src = DS_EMPTY_INITIALIZER;
@@ -194,6 +208,10 @@ xfrm_db_notes_write(xfrm_db_find_func *find, struct json *operations,
 {
     size_t n_new = 0, n;
 
+    while (n_notes > max) {
+        /* These would be the first to go. */
+        xfrm_note_free(pop_note());
+    }
     while (n_notes && n_new < MAX_NOTES) {
         struct xfrm_note *note = pop_note();
         struct json *insert = json_object_create();

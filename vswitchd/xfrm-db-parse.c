@@ -373,9 +373,10 @@ parse_policy_offload(const struct xfrmrec_policy *rec,
 {
     char *error;
 
-    if (rec->offload && strcmp(rec->offload, "no")) {
+    if (rec->offload && strcmp(rec->offload, "no")
+        && strcmp(rec->offload, "auto")) {
         if (strcmp(rec->offload, "packet")) {
-            return xasprintf("offload=%s: must be no or packet",
+            return xasprintf("offload=%s: must be no, packet or auto",
                              rec->offload);
         }
         if (!rec->offload_dev || !rec->offload_dev[0]) {

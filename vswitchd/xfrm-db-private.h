@@ -76,9 +76,11 @@ bool xfrm_db_status_pending(bool global);
 
 /* Adds operations for what is pending, but not for all of it at once if there
  * is much: the main thread has other work.  Returns true if no state or error
- * is left that was taken so far.  'max_notes' 0: there is no global row. */
+ * is left that was taken so far.  With a 'global' row, notes are written too,
+ * and 'max_notes' of them are left in the database. */
 bool xfrm_db_status_write(const struct xfrm_db_feed *,
-                          struct json *operations, size_t max_notes);
+                          struct json *operations, bool global,
+                          size_t max_notes);
 void xfrm_db_status_wait(void);
 
 /* The transaction succeeded, or failed and is to be written again. */

@@ -315,7 +315,7 @@ write_row(const struct xfrm_db_feed *feed, struct xfrm_db_row *row,
 
 bool
 xfrm_db_status_write(const struct xfrm_db_feed *feed, struct json *operations,
-                     size_t max_notes)
+                     bool global, size_t max_notes)
 {
     struct xfrm_db_row *row;
     size_t n = 0;
@@ -332,7 +332,7 @@ xfrm_db_status_write(const struct xfrm_db_feed *feed, struct json *operations,
         }
         write_row(feed, row, operations);
     }
-    if (max_notes) {
+    if (global) {
         xfrm_db_notes_write(find, operations, max_notes);
     }
     return ovs_list_is_empty(&dirty);
