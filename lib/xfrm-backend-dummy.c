@@ -36,17 +36,22 @@ dummy_cast(struct xfrm_backend *backend)
 
 /* Handles. */
 
-/* Counts operation 'op' and returns the error that it was ordered to fail with
- * by xfrm_dummy_fail(), or 0. */
+/* Counts operation 'op', on the object that 'id' (or NULL) names, and returns
+ * the error that it was ordered to fail with by xfrm_dummy_fail() or
+ * xfrm_dummy_fail_nth(), or 0. */
 static int
-ordered_failure(const struct dummy_backend *b, enum dummy_op op)
+ordered_failure(const struct dummy_backend *b, enum dummy_op op,
+                const char *id)
     OVS_REQUIRES(xdummy_mutex)
 {
+    int error = 0;
+
     if (b && b->hears) {
         xdummy.calls[op]++;
+        error = xdummy_nth_failure(op, id);
     }
-    if (!xdummy.failures[op].count) {
-        return 0;
+    if (error || !xdummy.failures[op].count) {
+        return error;
     }
     if (xdummy.failures[op].count != UINT_MAX) {
         xdummy.failures[op].count--;
@@ -71,7 +76,7 @@ begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
         /* Here, since 'caps' belongs to the thread of the handle. */
         b->up.caps = xdummy.caps;
     }
-    return op < N_OPS ? ordered_failure(b, op) : 0;
+    return op < N_OPS ? ordered_failure(b, op, NULL) : 0;
 }
 
 /* Ends what begin() began; 'what' is the object that it was about. */
@@ -389,13 +394,16 @@ apply_op(struct dummy_backend *b, const struct xfrm_op *op, const char *what)
     };
     struct dummy_policy *policy;
     struct dummy_sa *sa;
+    bool lost;
     int error;
 
     if (xfrm_dummy_hook) {
         xfrm_dummy_hook(op, -1);
     }
-    error = ordered_failure(b, ops[op->type]);
-    if (!error) {
+    error = ordered_failure(b, ops[op->type], what);
+    lost = error == EINPROGRESS;
+    if (!error || lost) {
+        error = 0;
         switch (op->type) {
         case XFRM_OP_SA_ADD:
             error = apply_sa_add(op);
@@ -429,7 +437,7 @@ apply_op(struct dummy_backend *b, const struct xfrm_op *op, const char *what)
                                op->type == XFRM_OP_POLICY_DEL);
         }
     }
-    return error;
+    return lost ? EINPROGRESS : error;
 }
 
 static int
@@ -774,7 +782,7 @@ dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
 }
 
 static uint64_t
-dummy_missing_algos(struct xfrm_backend *backend OVS_UNUSED)
+dummy_missing_algos(void)
 {
     uint64_t missing;
 

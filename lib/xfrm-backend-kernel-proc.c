@@ -91,7 +91,7 @@ has_crypto(const char *type, const char *name)
  * of its own.  A type of which it has nothing at all is one that this
  * interface was built without.  Compression never had one. */
 uint64_t
-kernel_missing_algos(struct xfrm_backend *backend OVS_UNUSED)
+kernel_missing_algos(void)
 {
     static const char *const types[] = { "aead", "skcipher", "hash" };
     uint64_t missing = 0;

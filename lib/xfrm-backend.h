@@ -178,9 +178,9 @@ struct xfrm_backend_class {
     int (*route_mtu)(struct xfrm_backend *, const struct xfrm_addr *src,
                      const struct xfrm_addr *dst, int *mtu);
 
-    /* Bit I is set if the datapath certainly lacks xfrm_algo_at(I).  May take
-     * a second, since the kernel loads what it has. */
-    uint64_t (*missing_algos)(struct xfrm_backend *);
+    /* Bit I is set if the datapath certainly lacks xfrm_algo_at(I).  In any
+     * thread; may take seconds. */
+    uint64_t (*missing_algos)(void);
 
     /* Reads one event: 0, or EAGAIN if there is none. */
     int (*event_recv)(struct xfrm_backend *, struct xfrm_event *);

@@ -106,12 +106,20 @@ struct xdummy {
         int error;
         unsigned int count;
     } failures[N_OPS];
+
+    /* The failure of whatever comes 'nth_left' calls from now (0: none). */
+    unsigned int nth_left;
+    int nth_error;
+    const char *nth_op;                 /* What it was, or NULL. */
+    char *nth_id;
 };
 
 extern struct ovs_mutex xdummy_mutex;
 extern struct xdummy xdummy OVS_GUARDED_BY(xdummy_mutex);
 extern const char *const xdummy_counter_names[XDUMMY_N_COUNTERS];
 
+int xdummy_nth_failure(enum dummy_op, const char *id)
+    OVS_REQUIRES(xdummy_mutex);
 void xdummy_lock(void) OVS_ACQUIRES(xdummy_mutex);
 
 struct dummy_sa *xdummy_find_sa(const struct xfrm_addr *dst, uint32_t spi,

@@ -302,6 +302,52 @@ xfrm_dummy_fail(const char *op, int error, unsigned int count)
 }
 
 void
+xfrm_dummy_fail_nth(unsigned int n, int error)
+{
+    xdummy_lock();
+    xdummy.nth_left = n;
+    xdummy.nth_error = error;
+    xdummy.nth_op = NULL;
+    free(xdummy.nth_id);
+    xdummy.nth_id = NULL;
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
+const char *
+xfrm_dummy_fail_nth_op(char **id)
+{
+    const char *op;
+
+    xdummy_lock();
+    op = xdummy.nth_op;
+    *id = nullable_xstrdup(xdummy.nth_id);
+    ovs_mutex_unlock(&xdummy_mutex);
+    return op;
+}
+
+/* The error that this call, which is of operation 'op' and about 'id' (or
+ * NULL), is to fail with because it is the one, or 0. */
+int
+xdummy_nth_failure(enum dummy_op op, const char *id)
+    OVS_REQUIRES(xdummy_mutex)
+{
+    /* Where its numbers begin is not what makes it another operation. */
+    const char *numbers = id ? strstr(id, " oseq=") : NULL;
+    size_t len = numbers ? (size_t) (numbers - id) : id ? strlen(id) : 0;
+
+    if (xdummy.nth_op == op_names[op] && id && xdummy.nth_id
+        && !strncmp(id, xdummy.nth_id, len) && !xdummy.nth_id[len]) {
+        return xdummy.nth_error;
+    }
+    if (!xdummy.nth_left || --xdummy.nth_left) {
+        return 0;
+    }
+    xdummy.nth_op = op_names[op];
+    xdummy.nth_id = id ? xmemdup0(id, len) : NULL;
+    return xdummy.nth_error;
+}
+
+void
 xfrm_dummy_set_delay(unsigned int ms)
 {
     xdummy_lock();

@@ -227,16 +227,30 @@ open_resources(struct engine *e)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
-/* What controllers are told of the host as a whole.  Late, since finding out
- * about algorithms takes its time when the machine is fresh. */
+/* Finds out about algorithms, in a thread of its own: on a fresh machine this
+ * takes seconds, since the kernel loads what it has. */
+static void *
+probe_algos(void *class_)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    const struct xfrm_backend_class *class = class_;
+    uint64_t missing = class->missing_algos();
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_shared.missing_algos = missing;
+    xfrm_shared.knows_algos = true;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(xfrm_shared.status_seq);
+    return NULL;
+}
+
+/* What controllers are told of the host as a whole. */
 static void
 publish_host(struct engine *e)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     const char *trouble = (e->ctx.backend_error ? e->ctx.backend_error
                            : e->ctx.nonce_error);
-    uint64_t missing = 0;
-    bool probe;
 
     ovs_mutex_lock(&xfrm_shared.mutex);
     if (e->ctx.backend && memcmp(&xfrm_shared.caps, &e->ctx.backend->caps,
@@ -249,16 +263,13 @@ publish_host(struct engine *e)
         xfrm_shared.trouble = nullable_xstrdup(trouble);
         e->changed = true;
     }
-    probe = e->watched && e->ctx.backend && !xfrm_shared.knows_algos;
     ovs_mutex_unlock(&xfrm_shared.mutex);
 
-    if (probe) {
-        missing = e->class->missing_algos(e->ctx.backend);
-        ovs_mutex_lock(&xfrm_shared.mutex);
-        xfrm_shared.missing_algos = missing;
-        xfrm_shared.knows_algos = true;
-        ovs_mutex_unlock(&xfrm_shared.mutex);
-        e->changed = true;
+    if (e->watched && e->ctx.backend && !e->probing) {
+        e->probing = true;
+        e->prober = ovs_thread_create("xfrm_algos", probe_algos,
+                                      CONST_CAST(void *, (const void *)
+                                                 e->class));
     }
 }
 
@@ -332,6 +343,10 @@ xfrm_engine_thread(void *e_)
         }
         poll_timer_wait_until(xfrm_engine_next_wakeup(e));
         poll_block();
+    }
+
+    if (e->probing) {
+        xpthread_join(e->prober, NULL);
     }
 
     /* Ports first: they hold references to memos. */

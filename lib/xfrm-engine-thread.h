@@ -45,6 +45,8 @@ struct engine {
     bool watched;               /* Somebody reads the notes. */
     bool hearing;               /* ...and the datapath was told so. */
     struct xfrm_acquires acquires;
+    bool probing;               /* 'prober' was started. */
+    pthread_t prober;
 
     /* The registry, as of the last time that it changed. */
     struct xfrm_entry **entries;

@@ -18,7 +18,8 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-batch.c \
 	tests/test-xfrm-nonce.c \
 	tests/test-xfrm-crash.c \
-	tests/test-xfrm-engine.c
+	tests/test-xfrm-engine.c \
+	tests/test-xfrm-fault.c
 tests_test_xfrm_LDADD = \
 	lib/libovsxfrm.la \
 	$(OVS_LIBS) \
