@@ -537,13 +537,18 @@ run_change(struct xfrm_db_feed *feed)
     }
     feed->ops->end(feed->all);
     end_change(feed);
+    xfrm_db_give_back(feed->n_rows);
+    return true;
+}
+
+void
+xfrm_db_give_back(size_t n_rows OVS_UNUSED)
+{
 #ifdef __GLIBC__
-    if (feed->n_rows >= BULK) {
-        /* The text of so many rows leaves holes everywhere. */
+    if (n_rows >= BULK) {
         malloc_trim(0);
     }
 #endif
-    return true;
 }
 
 static void

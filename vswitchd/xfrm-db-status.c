@@ -40,6 +40,8 @@ static struct ovs_list counting = OVS_LIST_INITIALIZER(&counting);
 /* Written by the transaction that is under way. */
 static struct ovs_list written = OVS_LIST_INITIALIZER(&written);
 
+static size_t n_news;           /* Written since 'dirty' was empty. */
+
 void
 xfrm_db_status_init(xfrm_db_find_func *find_)
 {
@@ -325,6 +327,7 @@ xfrm_db_status_write(const struct xfrm_db_feed *feed, struct json *operations,
             break;
         }
         write_row(feed, row, operations);
+        n_news++;
     }
     LIST_FOR_EACH_SAFE (row, list_node, &counting) {
         if (n++ >= MAX_ROWS || row->counters_due > time_msec()) {
@@ -351,6 +354,10 @@ xfrm_db_status_written(bool success)
             row->written_state = XFRM_DB_NO_STATE;
             make_dirty(row);
         }
+    }
+    if (ovs_list_is_empty(&dirty)) {
+        xfrm_db_give_back(n_news);
+        n_news = 0;
     }
     if (!success) {
         LIST_FOR_EACH (row, list_node, &dirty) {
