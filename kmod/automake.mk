@@ -64,8 +64,10 @@ check-kmod: kmod-host
 
 # Instructions per packet, the kernel's module and ours.
 bench-kmod: all kmod-host
+	kernel=`$(srcdir)/tests/vm/prepare` && \
 	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
-		$(srcdir)/tests/vm/bench-kmod '$(KMOD_HOST)' $(BENCHFLAGS)
+		$(srcdir)/tests/vm/bench-kmod "$$kernel" \
+		'$(KMOD_HOST)' $(BENCHFLAGS)
 .PHONY: bench-kmod
 .PHONY: kmod kmod-install kmod-uninstall kmod-dkms-install kmod-host check-kmod
 
