@@ -71,11 +71,14 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-port.h \
 	lib/xfrm-port-link.c \
 	lib/xfrm-port-rows.c \
+	lib/xfrm-port-changes.c \
 	lib/xfrm-observe.c \
 	lib/xfrm-outcome.c \
 	lib/xfrm-prune.c \
 	lib/xfrm-apply.c \
+	lib/xfrm-choose.c \
 	lib/xfrm-reconcile.c \
+	lib/xfrm-reconcile-rows.c \
 	lib/xfrm-run.h \
 	lib/xfrm-engine.c \
 	lib/xfrm-engine-private.h \

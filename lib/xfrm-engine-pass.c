@@ -285,6 +285,44 @@ wake_rivals(struct engine *e, long long int now)
     }
 }
 
+/* Does what changed rows ask for, port by port, or finds out that a port must
+ * be compared. */
+void
+xfrm_engine_run_rows(struct engine *e)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    struct ovs_list *changed = &e->ctx.changed;
+    bool any = false;
+
+    while (!ovs_list_is_empty(changed)) {
+        struct xfrm_port *port = CONTAINER_OF(ovs_list_front(changed),
+                                              struct xfrm_port, changed_node);
+        struct xfrm_entry *entry;
+
+        /* This takes it out of the list. */
+        if (!xfrm_port_reconcile_rows(port, &e->ctx)) {
+            /* Not before all rows have come, if it waits for that. */
+            if (!e->ctx.hold || port->n_reconciled
+                || !port->config.adopted) {
+                xfrm_port_make_due(port, &e->ctx, 0);
+            }
+            port->in_sync = false;
+            port->backoff = port->n_hasty = 0;
+            continue;
+        }
+        any = true;
+        ovs_mutex_lock(&xfrm_shared.mutex);
+        entry = xfrm_entry_find(port->name);
+        ovs_mutex_unlock(&xfrm_shared.mutex);
+        if (entry && entry->port == port) {
+            publish(e, entry);
+        }
+    }
+    if (any && e->n_rivals) {
+        wake_rivals(e, 0);
+    }
+}
+
 /* Gives those who asked for it a list of what their ports have. */
 static void
 make_listings(struct engine *e)

@@ -292,6 +292,7 @@ xfrm_engine_thread_args(const struct xfrm_backend_class *class,
     xfrm_rows_init(&e->ctx.rows);
     hmap_init(&e->ctx.ports);
     e->ctx.next_due = LLONG_MAX;
+    ovs_list_init(&e->ctx.changed);
     ovs_list_init(&e->ctx.touched);
     ovs_list_init(&e->ctx.results);
     ovs_list_init(&e->ctx.notes);
@@ -320,6 +321,7 @@ xfrm_engine_thread(void *e_)
         }
         now = time_msec();
         xfrm_engine_poll_files(e, now);
+        xfrm_engine_run_rows(e);
         xfrm_engine_run_pass(e, now);
         xfrm_port_publish_rows(&e->ctx);
         e->changed |= xfrm_engine_give_results(&e->ctx.results,

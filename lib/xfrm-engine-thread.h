@@ -70,6 +70,7 @@ void xfrm_engine_receive_events(struct engine *);
 
 /* xfrm-engine-pass.c. */
 void xfrm_engine_update_index(struct engine *);
+void xfrm_engine_run_rows(struct engine *) OVS_EXCLUDED(xfrm_shared.mutex);
 void xfrm_engine_poll_files(struct engine *, long long int now);
 void xfrm_engine_run_pass(struct engine *, long long int now)
     OVS_EXCLUDED(xfrm_shared.mutex);

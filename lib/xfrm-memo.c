@@ -47,6 +47,7 @@ xfrm_memos_init(struct xfrm_memos *memos)
 {
     hmap_init(&memos->by_id);
     hmap_init(&memos->by_fp);
+    memos->n_idle = 0;
 }
 
 static void
@@ -82,12 +83,13 @@ xfrm_memos_ref(struct xfrm_memos *memos, const struct xfrm_sa_spec *sa)
         if (has_id(memo, &sa->dst, sa->spi, sa->proto)
             && fp_equals(&memo->fp, &fp)) {
             memo->dir = sa->dir;
-            memo->n_refs++;
+            memos->n_idle -= !memo->n_refs++;
             return memo;
         }
     }
 
     memo = xzalloc(sizeof *memo);
+    memo->memos = memos;
     memo->dst = sa->dst;
     memo->spi = sa->spi;
     memo->proto = sa->proto;
@@ -104,7 +106,7 @@ void
 xfrm_memo_unref(struct xfrm_memo *memo, const struct xfrm_port *port)
 {
     ovs_assert(memo->n_refs > 0);
-    memo->n_refs--;
+    memo->memos->n_idle += !--memo->n_refs;
     if (memo->owner == port) {
         memo->owner = NULL;
     }
@@ -159,15 +161,8 @@ void
 xfrm_memos_sweep(struct xfrm_memos *memos)
 {
     struct xfrm_memo *memo;
-    size_t n_idle = 0;
 
-    if (hmap_count(&memos->by_id) <= MAX_IDLE_MEMOS) {
-        return;
-    }
-    HMAP_FOR_EACH (memo, id_node, &memos->by_id) {
-        n_idle += !memo->n_refs;
-    }
-    if (n_idle <= MAX_IDLE_MEMOS) {
+    if (memos->n_idle <= MAX_IDLE_MEMOS) {
         return;
     }
     HMAP_FOR_EACH_SAFE (memo, id_node, &memos->by_id) {
@@ -176,6 +171,7 @@ xfrm_memos_sweep(struct xfrm_memos *memos)
             memo_free(memos, memo);
         }
     }
+    memos->n_idle = 0;
 }
 
 void

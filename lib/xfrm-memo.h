@@ -30,6 +30,7 @@ struct xfrm_memo_offload {
 struct xfrm_memo {
     struct hmap_node id_node;   /* In struct xfrm_memos's 'by_id'. */
     struct hmap_node fp_node;   /* In struct xfrm_memos's 'by_fp'. */
+    struct xfrm_memos *memos;   /* That it is in. */
     size_t n_refs;              /* Desired sets that contain it. */
     struct xfrm_port *owner;    /* Port that has it in force, or NULL. */
 
@@ -60,6 +61,7 @@ struct xfrm_memo {
 struct xfrm_memos {
     struct hmap by_id;
     struct hmap by_fp;
+    size_t n_idle;              /* Those without references. */
 };
 
 void xfrm_memos_init(struct xfrm_memos *);

@@ -76,13 +76,35 @@ xfrm_port_exhaust(struct xfrm_port *port, struct xfrm_port_context *ctx,
     }
 }
 
+/* What fits into 'sa', an outbound SA or not, where 'outer' bytes fit: the
+ * worse of both inner families; 0 if there is nothing to say. */
+static int
+inner_mtu(int outer, uint16_t outer_family, const struct xfrm_sa_spec *sa)
+{
+    static const uint16_t families[] = { AF_INET, AF_INET6 };
+    int worst = 0;
+
+    if (sa->dir != XFRM_DIR_OUT || !sa->algo) {
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        int inner = xfrm_spec_inner_mtu(outer, outer_family, families[i],
+                                        sa->mode, sa->algo,
+                                        sa->encap.sport != 0);
+
+        if (inner > 0 && (!worst || inner < worst)) {
+            worst = inner;
+        }
+    }
+    return worst;
+}
+
 /* The MTU inside: the worst of all SAs that may send, and of both inner
  * families. */
 static void
 observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
             const struct xfrm_sa_state *sas, size_t n)
 {
-    static const uint16_t families[] = { AF_INET, AF_INET6 };
     const struct xfrm_port_options *options = &port->config.options;
     struct xfrm_addr src, dst;
     int outer = 0, worst = 0;
@@ -91,6 +113,7 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
     for (size_t i = 0; i < n; i++) {
         const struct xfrm_sa_spec *sa = &sas[i].spec;
         bool given = options->remote_ip.family != AF_UNSPEC;
+        int inner;
 
         if (!sas[i].valid || sa->dir != XFRM_DIR_OUT || !sa->algo) {
             continue;
@@ -107,18 +130,60 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
                 continue;
             }
         }
-        for (size_t j = 0; j < ARRAY_SIZE(families); j++) {
-            int inner = xfrm_spec_inner_mtu(outer, dst.family, families[j],
-                                            sa->mode, sa->algo,
-                                            sa->encap.sport != 0);
-
-            if (inner > 0 && (!worst || inner < worst)) {
-                worst = inner;
-            }
+        port->outer_mtu = outer;
+        port->outer_dst = dst;
+        inner = inner_mtu(outer, dst.family, sa);
+        if (inner > 0 && (!worst || inner < worst)) {
+            worst = inner;
         }
     }
     if (worst) {
         port->mtu = worst;
+    }
+}
+
+/* An offload may be taken without an error and not be in force. */
+static void
+observe_offload(struct xfrm_memo *memo, const struct xfrm_sa_state *sa)
+{
+    if (memo->offload.known
+        && sa->spec.offload != memo->offload.level
+        && sa->spec.offload == XFRM_OFF_NO) {
+        memo->offload.level = sa->spec.offload;
+        memo->offload.silent = true;
+    }
+}
+
+/* 'sa' has just been installed: what the next look at all SAs would find out
+ * that matters before.  Corrects 'sa->spec.offload'. */
+void
+xfrm_port_observe_new_sa(struct xfrm_port *port,
+                         struct xfrm_port_context *ctx,
+                         struct xfrm_sa_state *sa, struct xfrm_memo *memo)
+{
+    struct xfrm_backend *backend = ctx->backend;
+    struct xfrm_sa_state actual;
+    int mtu;
+
+    sa->spec.offload = memo->offload.level;
+    if (sa->spec.offload != XFRM_OFF_NO
+        && !backend->class->get_sa(backend, &sa->spec.dst, sa->spec.spi,
+                                   sa->spec.proto, &sa->spec.mark, false,
+                                   &actual)) {
+        sa->spec.offload = actual.spec.offload;
+        observe_offload(memo, sa);
+        xfrm_sa_spec_destroy(&actual.spec);
+    }
+
+    /* Without a new look at the route: that is what polls are for. */
+    mtu = (xfrm_addr_equals(&port->outer_dst,
+                            port->config.options.remote_ip.family
+                            ? &port->config.options.remote_ip
+                            : &sa->spec.dst)
+           ? inner_mtu(port->outer_mtu, port->outer_dst.family, &sa->spec)
+           : 0);
+    if (mtu > 0 && (!port->mtu || mtu < port->mtu)) {
+        port->mtu = mtu;
     }
 }
 
@@ -142,12 +207,7 @@ observe_sa(struct xfrm_port *port, struct xfrm_port_context *ctx,
     }
 
     xfrm_memo_observe(memo, sa);
-    if (memo->offload.known
-        && sa->spec.offload != memo->offload.level
-        && sa->spec.offload == XFRM_OFF_NO) {
-        memo->offload.level = sa->spec.offload;
-        memo->offload.silent = true;
-    }
+    observe_offload(memo, sa);
     if (xfrm_port_needs_nonce(spec)) {
         if (!xfrm_port_extend(ctx, &memo->fp, sa->oseq, &message)) {
             memo->safe_until = MAX(memo->safe_until,

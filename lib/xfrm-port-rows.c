@@ -138,18 +138,6 @@ note_row(struct xfrm_port_context *ctx, const struct xfrm_row *row,
 
 /* Coming and going. */
 
-static bool
-lists_policy(const struct xfrm_policy_spec *policies, size_t n,
-             const struct xfrm_policy_spec *policy)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (xfrm_policy_spec_same_id(&policies[i], policy)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static uint32_t
 row_hash(const struct xfrm_row *row)
 {
@@ -158,24 +146,29 @@ row_hash(const struct xfrm_row *row)
             : xfrm_policy_spec_hash_id(row->policy));
 }
 
-/* The row of 'port' that has the identity of 'row' and came before it. */
-struct xfrm_row *
-xfrm_port_twin(const struct xfrm_port *port, const struct xfrm_row *row)
+/* Of the rows that are enabled and have one identity the oldest is in force;
+ * the others are told. */
+static void
+prefer_older(struct xfrm_row *row, struct xfrm_row **bestp)
 {
-    struct xfrm_row *other;
+    if (!*bestp || row->order < (*bestp)->order) {
+        *bestp = row;
+    }
+}
 
-    HMAP_FOR_EACH_WITH_HASH (other, id_node, row->id_node.hash,
-                             &port->row_ids) {
-        if (other != row && other->enabled
-            && other->kind == row->kind
-            && other->order < row->order
-            && (row->kind == XFRM_ROW_SA
-                ? xfrm_sa_spec_same_id(row->sa, other->sa)
-                : xfrm_policy_spec_same_id(row->policy, other->policy))) {
-            return other;
+static struct xfrm_row *
+find_sa_row(const struct xfrm_port *port, uint32_t hash,
+            const struct xfrm_sa_spec *id)
+{
+    struct xfrm_row *row, *best = NULL;
+
+    HMAP_FOR_EACH_WITH_HASH (row, id_node, hash, &port->row_ids) {
+        if (row->kind == XFRM_ROW_SA && row->enabled
+            && xfrm_sa_spec_same_id(row->sa, id)) {
+            prefer_older(row, &best);
         }
     }
-    return NULL;
+    return best;
 }
 
 struct xfrm_row *
@@ -183,31 +176,100 @@ xfrm_port_find_sa_row(const struct xfrm_port *port,
                       const struct xfrm_addr *dst, uint32_t spi,
                       uint8_t proto)
 {
-    struct xfrm_sa_spec sa;
+    struct xfrm_sa_spec id;
+
+    memset(&id, 0, sizeof id);
+    id.dst = *dst;
+    id.spi = spi;
+    id.proto = proto;
+    return find_sa_row(port, xfrm_sa_spec_hash_id(&id), &id);
+}
+
+struct xfrm_row *
+xfrm_port_find_policy_row(const struct xfrm_port *port,
+                          const struct xfrm_policy_spec *id)
+{
     struct xfrm_row *row, *best = NULL;
 
-    memset(&sa, 0, sizeof sa);
-    sa.dst = *dst;
-    sa.spi = spi;
-    sa.proto = proto;
-    HMAP_FOR_EACH_WITH_HASH (row, id_node, xfrm_sa_spec_hash_id(&sa),
+    HMAP_FOR_EACH_WITH_HASH (row, id_node, xfrm_policy_spec_hash_id(id),
                              &port->row_ids) {
-        if (row->kind == XFRM_ROW_SA && row->enabled
-            && xfrm_sa_spec_same_id(row->sa, &sa)
-            && (!best || row->order < best->order)) {
-            best = row;
+        if (row->kind == XFRM_ROW_POLICY && row->enabled
+            && xfrm_policy_spec_same_id(row->policy, id)) {
+            prefer_older(row, &best);
         }
     }
     return best;
 }
 
-bool
-xfrm_port_lists_sa(const struct xfrm_port *port, const struct xfrm_sa_spec *sa)
+/* The memo of the SA that 'port' has from its SA file, or NULL. */
+struct xfrm_memo *
+xfrm_port_own_sa(const struct xfrm_port *port, const struct xfrm_addr *dst,
+                 uint32_t spi, uint8_t proto)
 {
-    for (size_t i = 0; i < port->n_sas; i++) {
-        if (xfrm_sa_spec_same_id(&port->sas[i], sa)) {
+    const struct xfrm_id_node *node;
+    struct xfrm_sa_spec id;
+
+    memset(&id, 0, sizeof id);
+    id.dst = *dst;
+    id.spi = spi;
+    id.proto = proto;
+    HMAP_FOR_EACH_WITH_HASH (node, node, xfrm_sa_spec_hash_id(&id),
+                             &port->sa_ids) {
+        if (xfrm_sa_spec_same_id(&port->sas[node->index], &id)) {
+            return port->memos[node->index];
+        }
+    }
+    return NULL;
+}
+
+/* Whether 'port' has such a policy from its options. */
+bool
+xfrm_port_has_own_policy(const struct xfrm_port *port,
+                         const struct xfrm_policy_spec *id)
+{
+    const struct xfrm_id_node *node;
+
+    HMAP_FOR_EACH_WITH_HASH (node, node, xfrm_policy_spec_hash_id(id),
+                             &port->policy_ids) {
+        if (xfrm_policy_spec_same_id(&port->policies[node->index], id)) {
             return true;
         }
+    }
+    return false;
+}
+
+/* Whether 'row', which is enabled, yields to something else that has its
+ * identity: to an older row, or to what the port itself is asked for.  Then it
+ * is told. */
+bool
+xfrm_port_row_loses(const struct xfrm_port *port, struct xfrm_row *row)
+{
+    bool is_sa = row->kind == XFRM_ROW_SA;
+    const struct xfrm_row *winner
+        = (is_sa ? find_sa_row(port, row->id_node.hash, row->sa)
+           : xfrm_port_find_policy_row(port, row->policy));
+
+    if (winner != row) {
+        xfrm_row_complain(row, xasprintf(
+            is_sa ? "another row has the same SPI, destination and protocol: "
+                    UUID_FMT
+            : "another row has the same selector and direction: " UUID_FMT,
+            UUID_ARGS(&winner->uuid)));
+        return true;
+    }
+    if (is_sa && xfrm_port_own_sa(port, &row->sa->dst, row->sa->spi,
+                                  row->sa->proto)) {
+        xfrm_row_complain(row, xasprintf(
+            "port \"%s\" has an SA with the same SPI, destination and "
+            "protocol from its options:sa_file", port->name));
+        return true;
+    }
+    if (!is_sa && xfrm_port_has_own_policy(port, row->policy)) {
+        xfrm_row_complain(row, xasprintf(
+            "port \"%s\" has a policy with the same selector and "
+            "direction from its options:local_ip and "
+            "options:remote_ip", port->name));
+        return true;
     }
     return false;
 }
@@ -230,9 +292,7 @@ attach(struct xfrm_port *port, struct xfrm_port_context *ctx,
     port->n_rows++;
     ovs_list_push_back(&port->rows, &row->port_node);
     hmap_insert(&port->row_ids, &row->id_node, row_hash(row));
-    port->in_sync = false;
-    xfrm_port_make_due(port, ctx, 0);
-    port->backoff = port->n_hasty = 0;
+    xfrm_port_note_change(port, ctx, row);
 }
 
 /* 'ctx' is NULL if the port goes as well. */
@@ -243,6 +303,9 @@ xfrm_port_detach_row(struct xfrm_row *row, struct xfrm_port_context *ctx)
 
     if (!port) {
         return;
+    }
+    if (ctx) {
+        xfrm_port_note_change(port, ctx, row);
     }
     ovs_list_remove(&row->port_node);
     hmap_remove(&port->row_ids, &row->id_node);
@@ -258,11 +321,6 @@ xfrm_port_detach_row(struct xfrm_row *row, struct xfrm_port_context *ctx)
     row->port = NULL;
     row->in_force = row->counted = false;
     row->soft_noted = row->number_noted = false;
-    port->in_sync = false;
-    if (ctx) {
-        xfrm_port_make_due(port, ctx, 0);
-    }
-    port->backoff = port->n_hasty = 0;
 }
 
 /* Looks for the port of 'row', among 'port' (or none) and says what comes of
@@ -310,77 +368,69 @@ xfrm_port_attach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
     }
 }
 
+/* The policy that discards what no other policy of 'dir' and 'family'
+ * names. */
+void
+xfrm_port_default_policy(const struct xfrm_port *port, size_t family,
+                         enum xfrm_dir dir, struct xfrm_policy_spec *p)
+{
+    static const uint16_t families[XFRM_N_FAMILIES] = { AF_INET, AF_INET6 };
+
+    memset(p, 0, sizeof *p);
+    p->if_id = port->config.options.if_id;
+    p->dir = dir;
+    p->sel.src = p->sel.dst = xfrm_prefix_any(families[family]);
+    p->priority = UINT32_MAX;
+    p->action = XFRM_ACTION_DISCARD;
+}
+
+/* Whether 'port' is to have 'policy', a default policy: if there are policies
+ * of rows and none of all policies has the same identity. */
+bool
+xfrm_port_wants_default(const struct xfrm_port *port,
+                        const struct xfrm_policy_spec *policy)
+{
+    return (port->n_policy_rows
+            && !xfrm_port_has_own_policy(port, policy)
+            && !xfrm_port_find_policy_row(port, policy));
+}
+
 /* Stores in '*policiesp' a malloc'd array of the policies that 'port' is to
- * have: those of its options, then those of the rows, then, with 'defaults'
- * and if there are rows, one for each direction and family that discards whatever no other policy
- * names.  Of two with one identity only the first is there, which is what the
- * other's row is told.  'rowsp', unless it is NULL, gets an array with the row
- * of each policy, or NULL. */
+ * have: those of its options, then those of the rows, then, with 'defaults',
+ * the default policies.  Of two with one identity only the first is there,
+ * which is what the other's row is told.  'rowsp', unless it is NULL, gets an
+ * array with the row of each policy, or NULL. */
 void
 xfrm_port_all_policies(const struct xfrm_port *port, bool defaults,
                        struct xfrm_policy_spec **policiesp, size_t *np,
                        struct xfrm_row ***rowsp)
 {
-    static const uint16_t families[] = { AF_INET, AF_INET6 };
     size_t max = port->n_policies + port->n_policy_rows
-                 + XFRM_N_DIRS * ARRAY_SIZE(families);
+                 + XFRM_N_FAMILIES * XFRM_N_DIRS;
     struct xfrm_policy_spec *policies = xcalloc(max, sizeof *policies);
     struct xfrm_row **rows = xcalloc(max, sizeof *rows);
     size_t n = port->n_policies;
-    size_t n_wild = 0;
     struct xfrm_row *row;
 
     if (n) {
         memcpy(policies, port->policies, n * sizeof *policies);
     }
     LIST_FOR_EACH (row, port_node, &port->rows) {
-        if (row->kind != XFRM_ROW_POLICY || !row->enabled) {
-            continue;
+        if (row->kind == XFRM_ROW_POLICY && row->enabled
+            && !xfrm_port_row_loses(port, row)) {
+            rows[n] = row;
+            policies[n++] = *row->policy;
         }
-        if (rowsp) {
-            const struct xfrm_row *twin = xfrm_port_twin(port, row);
-
-            if (twin) {
-                xfrm_row_complain(row, xasprintf(
-                    "another row has the same selector and direction: "
-                    UUID_FMT, UUID_ARGS(&twin->uuid)));
-                continue;
-            }
-        } else if (xfrm_port_twin(port, row)) {
-            continue;
-        }
-        if (lists_policy(port->policies, port->n_policies, row->policy)) {
-            if (rowsp) {
-                xfrm_row_complain(row, xasprintf(
-                    "port \"%s\" has a policy with the same selector and "
-                    "direction from its options:local_ip and "
-                    "options:remote_ip", port->name));
-            }
-            continue;
-        }
-        rows[n] = row;
-        policies[n++] = *row->policy;
     }
-
-    for (size_t i = 0; i < (defaults && port->n_policy_rows
-                            ? ARRAY_SIZE(families) : 0); i++) {
+    for (size_t i = 0; i < (defaults ? XFRM_N_FAMILIES : 0); i++) {
         for (enum xfrm_dir dir = 0; dir < XFRM_N_DIRS; dir++) {
-            struct xfrm_policy_spec *p = &policies[n + n_wild];
-
-            memset(p, 0, sizeof *p);
-            p->if_id = port->config.options.if_id;
-            p->dir = dir;
-            p->sel.src = p->sel.dst = xfrm_prefix_any(families[i]);
-            p->priority = UINT32_MAX;
-            p->action = XFRM_ACTION_DISCARD;
-            if (!lists_policy(policies, n, p)) {
-                n_wild++;
-            }
+            xfrm_port_default_policy(port, i, dir, &policies[n]);
+            n += xfrm_port_wants_default(port, &policies[n]);
         }
     }
 
     *policiesp = policies;
-    *np = n + n_wild;
+    *np = n;
     if (rowsp) {
         *rowsp = rows;
     } else {

@@ -103,6 +103,10 @@ xfrm_port_create(const char *name)
     ovs_list_init(&port->departures);
     ovs_list_init(&port->rows);
     hmap_init(&port->row_ids);
+    hmap_init(&port->sa_ids);
+    hmap_init(&port->policy_ids);
+    hmap_init(&port->changes);
+    ovs_list_init(&port->change_list);
     port->due = LLONG_MAX;
     port->link_ok = true;
     return port;
@@ -140,7 +144,39 @@ set_sas(struct xfrm_port *port, struct xfrm_port_context *ctx,
     port->sas = sas;
     port->memos = memos;
     port->n_sas = n_sas;
+    hmap_clear(&port->sa_ids);
+    free(port->sa_nodes);
+    port->sa_nodes = xcalloc(n_sas + 1, sizeof *port->sa_nodes);
+    for (size_t i = 0; i < n_sas; i++) {
+        port->sa_nodes[i].index = i;
+        hmap_insert(&port->sa_ids, &port->sa_nodes[i].node,
+                    xfrm_sa_spec_hash_id(&sas[i]));
+    }
     xfrm_memos_sweep(&ctx->memos);
+}
+
+/* Makes those policies the desired ones that the options ask for. */
+static void
+plan_policies(struct xfrm_port *port)
+{
+    const struct xfrm_port_options *options = &port->config.options;
+
+    free(port->policies);
+    port->policies = NULL;
+    port->n_policies = 0;
+    if (options->keying == XFRM_KEYING_MANAGED) {
+        xfrm_plan_policies(options, &port->policies, &port->n_policies);
+    }
+
+    hmap_clear(&port->policy_ids);
+    free(port->policy_nodes);
+    port->policy_nodes = xcalloc(port->n_policies + 1,
+                                 sizeof *port->policy_nodes);
+    for (size_t i = 0; i < port->n_policies; i++) {
+        port->policy_nodes[i].index = i;
+        hmap_insert(&port->policy_ids, &port->policy_nodes[i].node,
+                    xfrm_policy_spec_hash_id(&port->policies[i]));
+    }
 }
 
 /* The port must not be in use by 'ctx->memos' any more than this releases. */
@@ -156,7 +192,13 @@ xfrm_port_destroy(struct xfrm_port *port)
     LIST_FOR_EACH_SAFE (row, port_node, &port->rows) {
         xfrm_port_detach_row(row, NULL);
     }
+    xfrm_port_forget_changes(port);
+    hmap_destroy(&port->changes);
     hmap_destroy(&port->row_ids);
+    hmap_destroy(&port->sa_ids);
+    free(port->sa_nodes);
+    hmap_destroy(&port->policy_ids);
+    free(port->policy_nodes);
     for (size_t i = 0; i < port->n_sas; i++) {
         xfrm_memo_unref(port->memos[i], port);
     }
@@ -278,13 +320,7 @@ xfrm_port_configure(struct xfrm_port *port, struct xfrm_port_context *ctx,
     port->in_sync = false;
     port->mtu = 0;
 
-    free(port->policies);
-    port->policies = NULL;
-    port->n_policies = 0;
-    if (managed) {
-        xfrm_plan_policies(&port->config.options, &port->policies,
-                           &port->n_policies);
-    }
+    plan_policies(port);
     xfrm_port_poll_file(port, ctx, true);
     xfrm_port_attach_rows(port, ctx);
 }

@@ -9,9 +9,11 @@
  * xfrm-memo, xfrm-nonce, xfrm-plan, xfrm-json; below xfrm-engine.
  *
  * xfrm-port.c has the configuration, xfrm-port-rows.c what comes from the rows
- * of a database, xfrm-port-link.c its device, xfrm-reconcile.c the corrections,
- * xfrm-observe.c what is watched in between, xfrm-prune.c what no port is left
- * for, and xfrm-outcome.c turns a port into a 'struct xfrm_port_status'. */
+ * of a database and xfrm-port-changes.c which of them have changed,
+ * xfrm-port-link.c its device, xfrm-reconcile.c the corrections and
+ * xfrm-reconcile-rows.c those that changed rows ask for, xfrm-observe.c what
+ * is watched in between, xfrm-prune.c what no port is left for, and
+ * xfrm-outcome.c turns a port into a 'struct xfrm_port_status'. */
 
 #include <limits.h>
 
@@ -47,6 +49,7 @@ struct xfrm_port_context {
     struct xfrm_rows rows;
     bool hold;                          /* Not all rows are known yet: delete
                                          * nothing that one might ask for. */
+    struct ovs_list changed;            /* Ports with changed rows. */
     struct ovs_list touched;            /* "struct xfrm_row"s to publish. */
     struct ovs_list results;            /* "struct xfrm_result_node"s. */
     struct ovs_list notes;              /* "struct xfrm_note"s. */
@@ -71,6 +74,35 @@ struct xfrm_departure {
     size_t n_policies;
 };
 
+/* Something with this identity has come, gone or changed. */
+struct xfrm_change {
+    struct hmap_node node;      /* In struct xfrm_port's 'changes'. */
+    struct ovs_list list_node;  /* In its 'change_list'. */
+    enum xfrm_row_kind kind;
+    bool was_in_force;          /* A row that is gone put one into the
+                                 * datapath. */
+
+    /* Identity of an SA; its direction and mark if it was in force. */
+    struct xfrm_addr dst;
+    uint32_t spi;
+    uint8_t proto;
+
+    /* Identity of a policy; itself if it was in force. */
+    enum xfrm_dir dir;
+    struct xfrm_mark mark;
+    struct xfrm_sel sel;
+    struct xfrm_policy_spec *old;
+};
+
+/* An index of an array by identity. */
+struct xfrm_id_node {
+    struct hmap_node node;
+    size_t index;
+};
+
+/* Inner families, of default policies among others. */
+#define XFRM_N_FAMILIES 2
+
 struct xfrm_port {
     struct hmap_node if_id_node;    /* In a context's 'ports', perhaps. */
     char *name;
@@ -84,12 +116,21 @@ struct xfrm_port {
     size_t n_sas;
     struct xfrm_policy_spec *policies;
     size_t n_policies;
+    struct hmap sa_ids, policy_ids; /* "struct xfrm_id_node"s of these two. */
+    struct xfrm_id_node *sa_nodes, *policy_nodes;
     struct ovs_list departures; /* Contains "struct xfrm_departure"s. */
 
     /* Database rows with our if_id. */
     struct ovs_list rows;       /* "struct xfrm_row"s, oldest first. */
     struct hmap row_ids;        /* The same, by identity. */
     size_t n_rows, n_policy_rows;
+
+    /* What the rows have changed since the last comparison. */
+    struct hmap changes;        /* "struct xfrm_change"s by identity. */
+    struct ovs_list change_list;    /* The same, oldest first. */
+    bool changed;
+    struct ovs_list changed_node;   /* In a context's 'changed'. */
+    bool defaults[XFRM_N_FAMILIES][XFRM_N_DIRS];    /* Those in force. */
 
     /* The SA file. */
     struct xfrm_file_stamp stamp;
@@ -112,6 +153,8 @@ struct xfrm_port {
     struct xfrm_tally tally;    /* What it has, as last seen. */
     struct xfrm_encap_socket *encap;    /* NULL: none needed, or theirs. */
     int mtu;
+    int outer_mtu;              /* Of the route to 'outer_dst', lately. */
+    struct xfrm_addr outer_dst;
     uint64_t n_reconciled, n_writes, n_drift;
 
     /* When to compare again (LLONG_MAX: no need). */
@@ -175,10 +218,18 @@ bool xfrm_port_remove(struct xfrm_port *, struct xfrm_port_context *,
 bool xfrm_port_reconcile(struct xfrm_port *, struct xfrm_port_context *,
                          bool *wrotep);
 
+/* Corrects what the changed rows of the port ask for and nothing else, without
+ * a snapshot.  Returns false if that is not enough, and the port must be
+ * compared. */
+bool xfrm_port_reconcile_rows(struct xfrm_port *, struct xfrm_port_context *);
+
 /* Takes note of the counters in the snapshot: extends reservations, computes
  * the MTU, finds out how an offload ended.  Returns true if the port must be
  * compared at once. */
 bool xfrm_port_observe(struct xfrm_port *, struct xfrm_port_context *);
+
+void xfrm_port_observe_new_sa(struct xfrm_port *, struct xfrm_port_context *,
+                              struct xfrm_sa_state *, struct xfrm_memo *);
 
 /* An SA of this port reached its hard limit. */
 void xfrm_port_exhaust(struct xfrm_port *, struct xfrm_port_context *,
@@ -190,15 +241,36 @@ void xfrm_port_attach_row(struct xfrm_port *, struct xfrm_port_context *,
 void xfrm_port_detach_row(struct xfrm_row *, struct xfrm_port_context *);
 void xfrm_port_attach_rows(struct xfrm_port *, struct xfrm_port_context *);
 void xfrm_port_detach_rows(struct xfrm_port *, struct xfrm_port_context *);
-struct xfrm_row *xfrm_port_twin(const struct xfrm_port *,
-                                const struct xfrm_row *);
+struct xfrm_row *xfrm_port_find_policy_row(const struct xfrm_port *,
+                                           const struct xfrm_policy_spec *id);
 struct xfrm_row *xfrm_port_find_sa_row(const struct xfrm_port *,
                                        const struct xfrm_addr *dst,
                                        uint32_t spi, uint8_t proto);
-bool xfrm_port_lists_sa(const struct xfrm_port *, const struct xfrm_sa_spec *);
+struct xfrm_memo *xfrm_port_own_sa(const struct xfrm_port *,
+                                   const struct xfrm_addr *dst, uint32_t spi,
+                                   uint8_t proto);
+bool xfrm_port_has_own_policy(const struct xfrm_port *,
+                              const struct xfrm_policy_spec *id);
+bool xfrm_port_row_loses(const struct xfrm_port *, struct xfrm_row *);
+void xfrm_port_default_policy(const struct xfrm_port *, size_t family,
+                              enum xfrm_dir, struct xfrm_policy_spec *);
+bool xfrm_port_wants_default(const struct xfrm_port *,
+                             const struct xfrm_policy_spec *);
 void xfrm_port_all_policies(const struct xfrm_port *, bool defaults,
                             struct xfrm_policy_spec **, size_t *,
                             struct xfrm_row ***);
+
+/* xfrm-port-changes.c. */
+void xfrm_port_note_change(struct xfrm_port *, struct xfrm_port_context *,
+                           const struct xfrm_row *);
+struct xfrm_change *xfrm_port_change_policy(struct xfrm_port *,
+                                            const struct xfrm_policy_spec *);
+void xfrm_change_policy_id(const struct xfrm_port *,
+                           const struct xfrm_change *,
+                           struct xfrm_policy_spec *id);
+void xfrm_port_forget_changes(struct xfrm_port *);
+
+/* xfrm-port-rows.c again. */
 void xfrm_port_blind_rows(struct xfrm_port *, struct xfrm_port_context *);
 void xfrm_port_touch_row(struct xfrm_port_context *, struct xfrm_row *);
 void xfrm_port_publish_rows(struct xfrm_port_context *);

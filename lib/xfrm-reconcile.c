@@ -2,10 +2,10 @@
 
 /* One port against the datapath: compare and correct.
  *
- * What to change is xfrm-diff's business;
- * here stands what must not be done (installing a key twice, a sequence
- * number twice, an SA past its end) and what to do when the datapath says no.
- * See xfrm-port.h; xfrm-observe.c watches what comes of it. */
+ * What to change is xfrm-diff's business, what must not be done that of
+ * xfrm-choose.c.  If nothing but rows has changed, xfrm-reconcile-rows.c does
+ * the same with less.  See xfrm-port.h; xfrm-observe.c watches what comes of
+ * it. */
 
 #include <config.h>
 
@@ -16,252 +16,12 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
-#include "timeval.h"
 #include "util.h"
 #include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_reconcile);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
-
-/* The row that 'sa', one of 'run->eff' or of those in the datapath, is from,
- * or NULL. */
-static struct xfrm_row *
-row_of(const struct xfrm_run *run, const struct xfrm_sa_spec *sa)
-{
-    if (run->eff && sa >= run->eff && sa <= &run->eff[run->n_eff]) {
-        return run->rows[sa - run->eff];
-    }
-    return xfrm_port_find_sa_row(run->port, &sa->dst, sa->spi, sa->proto);
-}
-
-/* An SA of a row complains there, others do in the port.  Takes ownership of
- * 'text'. */
-static void
-complain_about(struct xfrm_run *run, struct xfrm_trouble *trouble,
-               const struct xfrm_sa_spec *sa, char *text)
-{
-    struct xfrm_row *row = row_of(run, sa);
-
-    if (row) {
-        xfrm_row_complain(row, text);
-    } else {
-        char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
-
-        xfrm_trouble_add(trouble, xasprintf("%s: %s", name, text));
-        free(name);
-        free(text);
-    }
-}
-
-/* A refusal by the nonce store begins with its keyword, which stays in
- * front.  Takes ownership of 'text'. */
-void
-xfrm_run_complain_about_key(struct xfrm_run *run,
-                            const struct xfrm_sa_spec *sa, char *text)
-{
-    static const char keyword[] = "needs-rekey: ";
-
-    if (!row_of(run, sa) && !strncmp(text, keyword, strlen(keyword))) {
-        char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
-
-        xfrm_trouble_add(&run->port->key_trouble,
-                         xasprintf("%s%s: %s", keyword, name,
-                                   text + strlen(keyword)));
-        free(name);
-        free(text);
-    } else {
-        complain_about(run, &run->port->key_trouble, sa, text);
-    }
-}
-
-/* Offload. */
-
-enum xfrm_offload
-xfrm_port_first_offload(const struct xfrm_port *port)
-{
-    const struct xfrm_port_options *options = &port->config.options;
-
-    if (!options->dev[0]) {
-        return XFRM_OFF_NO;
-    }
-    return (options->offload == XFRM_OFF_AUTO
-            ? XFRM_OFF_PACKET
-            : options->offload);
-}
-
-/* What is asked for an SA: what its row says, else what the port does. */
-static enum xfrm_offload
-wish(const struct xfrm_run *run, const struct xfrm_row *row, const char **devp)
-{
-    const struct xfrm_port_options *options = &run->port->config.options;
-    enum xfrm_offload asked = options->offload;
-
-    *devp = options->dev;
-    if (row && row->has_offload) {
-        asked = row->offload;
-        if (row->offload_dev[0]) {
-            *devp = row->offload_dev;
-        }
-    }
-    return (*devp)[0] ? asked : XFRM_OFF_NO;
-}
-
-/* Decides how 'sa' is to be offloaded.  'actual' is that SA in the datapath,
- * or NULL.  Returns true if the two differ. */
-static bool
-choose_offload(const struct xfrm_run *run, struct xfrm_sa_spec *sa,
-               struct xfrm_memo *memo, const struct xfrm_row *row,
-               const struct xfrm_sa_state *actual)
-{
-    const char *dev;
-    enum xfrm_offload asked = wish(run, row, &dev);
-    struct xfrm_memo_offload *mo = &memo->offload;
-
-    if (mo->known && mo->asked == asked && !strcmp(mo->dev, dev)
-        && mo->no_device) {
-        struct xfrm_link_state link;
-
-        /* Nothing but the device was missing, and now it is there. */
-        if (!run->ctx->backend->class->link_get(run->ctx->backend,
-                                                dev, &link)) {
-            xfrm_memo_offload_clear(memo);
-            run->port->in_sync = false;
-        }
-    } else if (mo->known && (mo->asked != asked
-                             || strcmp(mo->dev, dev))) {
-        xfrm_memo_offload_clear(memo);
-    } else if (!mo->known && actual) {
-        enum xfrm_offload found = actual->spec.offload;
-
-        /* The first sight of an SA from before this process.  It may have
-         * been refused an offload then; trying again would interrupt it. */
-        if (asked == XFRM_OFF_AUTO
-            || (asked != XFRM_OFF_NO && found == XFRM_OFF_NO)) {
-            mo->level = found;
-            mo->silent = found == XFRM_OFF_NO;
-            goto known;
-        }
-    }
-    if (!mo->known) {
-        mo->level = asked == XFRM_OFF_AUTO ? XFRM_OFF_PACKET : asked;
-known:
-        mo->known = true;
-        mo->asked = asked;
-        ovs_strlcpy(mo->dev, dev, sizeof mo->dev);
-    }
-    xfrm_run_set_offload(sa, mo->dev, mo->level);
-    return actual && (actual->spec.offload != sa->offload
-                      || (sa->offload != XFRM_OFF_NO
-                          && strcmp(actual->spec.offload_dev,
-                                    sa->offload_dev)));
-}
-
-/* Looks at the SAs that are there, before anything is deleted. */
-static void
-take_note(struct xfrm_run *run, const struct xfrm_sa_state *sas, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct xfrm_sa_state *sa = &sas[i];
-        struct xfrm_memo *memo;
-
-        if (!sa->spec.algo || !sa->spec.key.len) {
-            continue;
-        }
-        memo = xfrm_memos_ref(&run->ctx->memos, &sa->spec);
-        xfrm_memo_observe(memo, sa);
-        memo->installed = true;
-        memo->reserved = false;
-        if (xfrm_port_needs_nonce(&sa->spec)) {
-            char *message;
-
-            /* A key that the store has never seen is recorded here. */
-            if (xfrm_port_extend(run->ctx, &memo->fp, sa->oseq, &message)) {
-                xfrm_run_complain_about_key(run, &sa->spec, message);
-                run->retry = true;
-            } else {
-                memo->safe_until = MAX(memo->safe_until, sa->oseq
-                                       + XFRM_NONCE_STEP / 2);
-            }
-        }
-        xfrm_memo_unref(memo, NULL);
-    }
-}
-
-/* Decides about one SA of the file.  Returns true if it is to be in the
- * datapath; '*forcep' says that it must be installed anew. */
-static bool
-choose_sa(struct xfrm_run *run, const struct xfrm_sa_spec *spec,
-          struct xfrm_memo *memo, struct xfrm_row *row, bool *forcep)
-{
-    struct xfrm_port *port = run->port;
-    struct xfrm_sa_spec *sa = &run->eff[run->n_eff];
-    const struct xfrm_sa_state *actual;
-    const struct xfrm_memo *rival;
-
-    *sa = *spec;
-    run->rows[run->n_eff] = row;
-    actual = xfrm_snapshot_find(&run->ctx->snapshot, &sa->dst, sa->spi,
-                                sa->proto);
-    if (actual && actual->spec.if_id != sa->if_id) {
-        complain_about(run, &port->kernel_trouble, sa, xasprintf(
-            "an SA with this SPI and destination exists already with if_id "
-            "%"PRIu32, actual->spec.if_id));
-        port->conflict = true;
-        run->retry = true;
-        port->in_sync = false;
-        return false;
-    }
-
-    if (!actual && xfrm_memo_was_expired(memo, time_wall())) {
-        xfrm_port_exhaust(port, run->ctx, memo);
-    }
-    if (memo->exhausted) {
-        xfrm_port_exhaust(port, run->ctx, memo);
-        complain_about(run, &port->key_trouble, sa, xstrdup(
-            "reached its hard lifetime: give new keys"));
-        if (row) {
-            row->state = XFRM_ROW_EXPIRED;
-        }
-        return false;
-    }
-
-    rival = xfrm_memos_rival(&run->ctx->memos, memo, port);
-    if (rival) {
-        char *name = xfrm_sa_name(rival->dir, rival->spi, &rival->dst);
-
-        complain_about(run, &port->key_trouble, sa, xasprintf(
-            "its key is in use by port \"%s\" (%s): each SA needs a key of "
-            "its own", rival->owner->name, name));
-        free(name);
-        port->has_rival = true;
-        port->in_sync = false;
-        return false;
-    }
-    memo->owner = port;
-
-    if (memo->withheld) {
-        char *name = xfrm_sa_name(sa->dir, sa->spi, &sa->dst);
-
-        port->in_sync = false;
-        run->retry = true;
-        if (actual) {
-            VLOG_WARN("%s: taking %s away, since its use cannot be recorded",
-                      port->name, name);
-            free(name);
-            xfrm_run_complain_about_key(run, sa, xstrdup(
-                "taken away, since its use cannot be recorded in the nonce "
-                "state file"));
-            return false;
-        }
-        free(name);
-        memo->withheld = false;
-    }
-
-    *forcep = choose_offload(run, sa, memo, row, actual);
-    run->memos[run->n_eff++] = memo;
-    return true;
-}
 
 /* Tells the log and the controllers what is being repaired. */
 static void
@@ -307,103 +67,23 @@ drop_deletions(struct xfrm_op *ops, size_t n, bool policies)
     return n_left;
 }
 
-/* Adds a delete and an add for each of the SAs in 'force' that 'ops' leaves
- * alone. */
-static void
-force_ops(const struct xfrm_run *run, const bool *force,
-          struct xfrm_op **opsp, size_t *n_opsp)
-{
-    bool *added = xcalloc(run->n_eff + 1, sizeof *added);
-    size_t n = *n_opsp;
-
-    for (size_t i = 0; i < n; i++) {
-        if ((*opsp)[i].type == XFRM_OP_SA_ADD) {
-            added[(*opsp)[i].sa - run->eff] = true;
-        }
-    }
-    for (size_t i = 0; i < run->n_eff; i++) {
-        if (force[i] && !added[i]) {
-            *opsp = xrealloc(*opsp, (n + 2) * sizeof **opsp);
-            (*opsp)[n++] = (struct xfrm_op) {
-                .type = XFRM_OP_SA_DEL, .sa = &run->eff[i],
-            };
-            (*opsp)[n++] = (struct xfrm_op) {
-                .type = XFRM_OP_SA_ADD, .sa = &run->eff[i],
-            };
-        }
-    }
-    *n_opsp = n;
-    free(added);
-}
-
 /* Decides about the SAs of the file and of the rows: the port's own come
  * first, so that a row that wants the same loses and is told. */
-static bool *
+static void
 choose_sas(struct xfrm_run *run)
 {
     struct xfrm_port *port = run->port;
-    size_t max = port->n_sas + port->n_rows;
-    bool *force = xcalloc(max + 1, sizeof *force);
     struct xfrm_row *row;
 
-    run->eff = xcalloc(max + 1, sizeof *run->eff);
-    run->memos = xcalloc(max + 1, sizeof *run->memos);
-    run->rows = xcalloc(max + 1, sizeof *run->rows);
+    xfrm_run_init(run, port->n_sas + port->n_rows);
     for (size_t i = 0; i < port->n_sas; i++) {
-        bool forced = false;
-
-        if (choose_sa(run, &port->sas[i], port->memos[i], NULL, &forced)) {
-            force[run->n_eff - 1] = forced;
-        }
+        xfrm_run_choose_sa(run, &port->sas[i], port->memos[i], NULL);
     }
     LIST_FOR_EACH (row, port_node, &port->rows) {
-        const struct xfrm_row *twin;
-        bool forced = false;
-
-        if (row->kind != XFRM_ROW_SA || !row->enabled) {
-            continue;
+        if (row->kind == XFRM_ROW_SA && row->enabled
+            && !xfrm_port_row_loses(port, row)) {
+            xfrm_run_choose_sa(run, row->sa, row->memo, row);
         }
-        twin = xfrm_port_twin(port, row);
-        if (twin) {
-            xfrm_row_complain(row, xasprintf(
-                "another row has the same SPI, destination and protocol: "
-                UUID_FMT, UUID_ARGS(&twin->uuid)));
-        } else if (xfrm_port_lists_sa(port, row->sa)) {
-            xfrm_row_complain(row, xasprintf(
-                "port \"%s\" has an SA with the same SPI, destination and "
-                "protocol from its options:sa_file", port->name));
-        } else if (choose_sa(run, row->sa, row->memo, row, &forced)) {
-            force[run->n_eff - 1] = forced;
-        }
-    }
-    return force;
-}
-
-/* What became of the rows, before the datapath was told. */
-static void
-begin_rows(struct xfrm_run *run)
-{
-    struct xfrm_row *row;
-
-    LIST_FOR_EACH (row, port_node, &run->port->rows) {
-        xfrm_row_clear(row, row->enabled ? XFRM_ROW_INSTALLED
-                                                : XFRM_ROW_STAGED);
-        row->in_force = row->enabled;
-        if (row->memo) {
-            row->memo->installed = false;
-        }
-    }
-}
-
-static void
-end_rows(struct xfrm_run *run)
-{
-    struct xfrm_row *row;
-
-    LIST_FOR_EACH (row, port_node, &run->port->rows) {
-        row->in_force = row->enabled && !row->error;
-        row->counted &= row->in_force;
-        xfrm_port_touch_row(run->ctx, row);
     }
 }
 
@@ -418,18 +98,20 @@ reconcile_objects(struct xfrm_run *run)
     struct xfrm_sa_state *sas;
     size_t n_sas, n_policies;
     struct xfrm_op *ops;
+    struct xfrm_row *row;
     size_t n_ops;
-    bool *force;
 
     xfrm_port_slice(port, run->ctx, &sas, &n_sas, &policies, &n_policies);
-    begin_rows(run);
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        xfrm_run_begin_row(row);
+    }
     for (size_t i = 0; i < port->n_sas; i++) {
         port->memos[i]->installed = false;
     }
-    take_note(run, sas, n_sas);
+    xfrm_run_take_note(run, sas, n_sas);
 
     port->in_sync = true;
-    force = choose_sas(run);
+    choose_sas(run);
     /* A row that is still to come may be what a default would replace. */
     xfrm_port_all_policies(port, !run->ctx->hold, &run->policies,
                            &run->n_policies,
@@ -447,30 +129,37 @@ reconcile_objects(struct xfrm_run *run)
     if (port->keep || run->ctx->hold) {
         n_ops = drop_deletions(ops, n_ops, run->ctx->hold);
     }
-    force_ops(run, force, &ops, &n_ops);
+    xfrm_run_force_ops(run, &ops, &n_ops);
 
     if (was_in_sync && port->in_sync && n_ops) {
         note_drift(run, ops, n_ops);
     }
     xfrm_run_apply(run, ops, n_ops);
-    end_rows(run);
+    LIST_FOR_EACH (row, port_node, &port->rows) {
+        xfrm_run_end_row(run, row);
+    }
+    for (size_t i = 0; i < XFRM_N_FAMILIES; i++) {
+        for (enum xfrm_dir dir = 0; dir < XFRM_N_DIRS; dir++) {
+            struct xfrm_policy_spec policy;
+
+            xfrm_port_default_policy(port, i, dir, &policy);
+            port->defaults[i][dir] = xfrm_port_wants_default(port, &policy);
+        }
+    }
 
     free(ops);
-    free(force);
-    free(run->memos);
-    free(run->rows);
-    free(run->eff);             /* Shallow: the keys belong to the port. */
-    run->eff = NULL;
-    free(run->policies);
-    free(run->policy_rows);
+    xfrm_run_destroy(run);
 }
 
 bool
 xfrm_port_reconcile(struct xfrm_port *port, struct xfrm_port_context *ctx,
                     bool *wrotep)
 {
-    struct xfrm_run run = { .port = port, .ctx = ctx };
+    struct xfrm_run run = {
+        .port = port, .ctx = ctx, .actual = &ctx->snapshot,
+    };
 
+    xfrm_port_forget_changes(port);
     xfrm_trouble_clear(&port->kernel_trouble);
     xfrm_trouble_clear(&port->key_trouble);
     port->conflict = port->has_rival = false;

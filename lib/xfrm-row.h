@@ -126,6 +126,7 @@ struct xfrm_row {
     enum xfrm_row_state state;
     char *error;
     bool in_force;              /* In the datapath, for all we know. */
+    bool fresh;                 /* What comes of it is being decided. */
     bool counted;               /* The counters below mean something. */
     struct xfrm_row_result last;    /* As published, without 'error'. */
     char *last_error;

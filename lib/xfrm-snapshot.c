@@ -109,6 +109,15 @@ xfrm_snapshot_take(struct xfrm_snapshot *snapshot,
         return error;
     }
 
+    xfrm_snapshot_set(snapshot, sas, n_sas, policies, n_policies);
+    return 0;
+}
+
+void
+xfrm_snapshot_set(struct xfrm_snapshot *snapshot,
+                  struct xfrm_sa_state *sas, size_t n_sas,
+                  struct xfrm_policy_spec *policies, size_t n_policies)
+{
     xfrm_snapshot_clear(snapshot);
     if (n_sas) {
         qsort(sas, n_sas, sizeof *sas, compare_sas);
@@ -130,7 +139,6 @@ xfrm_snapshot_take(struct xfrm_snapshot *snapshot,
         hmap_insert(&snapshot->index, &snapshot->nodes[i].hmap_node,
                     hash_id(&sa->dst, sa->spi, sa->proto));
     }
-    return 0;
 }
 
 void

@@ -31,6 +31,11 @@ void xfrm_snapshot_clear(struct xfrm_snapshot *);
 int xfrm_snapshot_take(struct xfrm_snapshot *, struct xfrm_backend *,
                        bool keys, char **errorp);
 
+/* Replaces the contents with what is given and takes ownership of it. */
+void xfrm_snapshot_set(struct xfrm_snapshot *,
+                       struct xfrm_sa_state *, size_t n_sas,
+                       struct xfrm_policy_spec *, size_t n_policies);
+
 /* The slices that belong to 'if_id'.  Both pointers may be modified. */
 void xfrm_snapshot_slice(const struct xfrm_snapshot *, uint32_t if_id,
                          struct xfrm_sa_state **sasp, size_t *n_sasp,

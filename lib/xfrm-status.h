@@ -24,7 +24,8 @@ void xfrm_status_to_custom_stats(const struct xfrm_port_status *,
                                  struct netdev_custom_stats *);
 
 /* The SAs and policies in 'status', or an empty list. */
-const struct xfrm_listing *xfrm_status_listing(const struct xfrm_port_status *);
+const struct xfrm_listing *
+xfrm_status_listing(const struct xfrm_port_status *);
 
 void xfrm_status_format(const struct xfrm_port_status *, struct ds *);
 struct json *xfrm_status_to_json(const struct xfrm_port_status *);

@@ -19,7 +19,8 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-nonce.c \
 	tests/test-xfrm-crash.c \
 	tests/test-xfrm-engine.c \
-	tests/test-xfrm-fault.c
+	tests/test-xfrm-fault.c \
+	tests/test-xfrm-rows.c
 tests_test_xfrm_LDADD = \
 	lib/libovsxfrm.la \
 	$(OVS_LIBS) \

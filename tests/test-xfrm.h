@@ -27,7 +27,8 @@
     TEST_XFRM_MODULE(nonce)                     \
     TEST_XFRM_MODULE(crash)                     \
     TEST_XFRM_MODULE(engine)                    \
-    TEST_XFRM_MODULE(fault)
+    TEST_XFRM_MODULE(fault)                     \
+    TEST_XFRM_MODULE(rows)
 
 #define TEST_XFRM_MODULE(NAME) \
     extern const struct ovs_cmdl_command test_xfrm_##NAME##_commands[];
