@@ -273,6 +273,24 @@ action_clear(char *args[] OVS_UNUSED)
     ds_destroy(&s);
 }
 
+/* written:TEXT: waits until the log has TEXT. */
+static void
+action_written(char *args[])
+{
+    long long int deadline = time_msec() + PATIENCE;
+    bool found;
+
+    do {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        ovs_assert(time_msec() < deadline);
+        xfrm_dummy_log(&s, false);
+        found = s.length && strstr(ds_cstr(&s), args[0]);
+        ds_destroy(&s);
+        usleep(2000);
+    } while (!found);
+}
+
 /* calls[:quiet]: what the engine called since the last time; with "quiet" this
  * is only forgotten. */
 static void
@@ -604,6 +622,7 @@ static const struct {
     { "fail", action_fail },
     { "log", action_log },
     { "clear", action_clear },          /* The log. */
+    { "written", action_written },
     { "calls", action_calls },
     { "atmost", action_atmost },
     { "show", action_show },
