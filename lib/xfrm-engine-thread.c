@@ -139,13 +139,14 @@ configure_ports(struct engine *e)
             continue;
         }
 
-        /* After a restart all ports are compared at once, when it is known
-         * what is wanted, instead of over and over while they come. */
         if (port->gen && e->ctx.backend
             && port->config.options.if_id != config.options.if_id) {
             xfrm_acquires_depart(&e->acquires, e->ctx.backend,
                                  port->config.options.if_id);
         }
+
+        /* After a restart all ports are compared at once, when it is known
+         * what is wanted, instead of over and over while they come. */
         waits = !port->gen && config.adopted && e->ctx.hold;
         xfrm_port_configure(port, &e->ctx, &config, gen);
         port->due = LLONG_MAX;
