@@ -21,7 +21,6 @@
 VLOG_DEFINE_THIS_MODULE(xfrm_engine_pass);
 
 /* Milliseconds. */
-#define POLL_INTERVAL 1000      /* Counters, MTU, stamps of files. */
 #define BACKOFF_MAX 60000
 #define MAX_REST 1000           /* Between two comparisons. */
 

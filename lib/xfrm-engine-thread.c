@@ -26,7 +26,7 @@
 VLOG_DEFINE_THIS_MODULE(xfrm_engine_thread);
 
 /* Devices of an earlier process wait this long for their rows, in ms. */
-#define START_GRACE 2000
+#define START_GRACE 5000
 
 /* Notes what the main thread wants of 'entry'. */
 static void
@@ -284,6 +284,7 @@ xfrm_engine_thread_args(const struct xfrm_backend_class *class,
     e->class = class;
     e->nonce_path = xstrdup(nonce_path);
     e->start_time = time_msec();
+    e->next_poll = e->start_time + POLL_INTERVAL;
     e->next_full = e->start_time + FULL_INTERVAL;
     svec_init(&e->prune);
     ovs_list_init(&e->row_changes);

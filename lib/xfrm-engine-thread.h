@@ -12,6 +12,7 @@
 
 /* Milliseconds. */
 #define BACKOFF_MIN 1000        /* Before the first retry of what failed. */
+#define POLL_INTERVAL 1000      /* Counters, MTU, stamps of files. */
 #define FULL_INTERVAL 30000     /* Everything, in case an event was missed. */
 
 /* The thread's own state. */

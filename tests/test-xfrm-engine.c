@@ -123,6 +123,13 @@ action_remove(char *args[])
     xfrm_engine_remove_port(args[0]);
 }
 
+/* hold:on|off: whether there are rows of a database still to come. */
+static void
+action_hold(char *args[])
+{
+    xfrm_engine_hold(!strcmp(args[0], "on"));
+}
+
 static void
 action_forget(char *args[] OVS_UNUSED)
 {
@@ -612,6 +619,7 @@ static const struct {
     { "port", action_port },
     { "remove", action_remove },
     { "forget", action_forget },
+    { "hold", action_hold },
     { "flush", action_flush },          /* Waits for removals. */
     { "prune", action_prune },          /* prune[:NAME...] */
     { "abandon", action_abandon },      /* abandon:NAME */
