@@ -164,7 +164,15 @@ choose_start(struct xfrm_run *run, struct xfrm_op *op, struct xfrm_memo *memo)
         op->start_oseq = memo->reserved_start;
         return true;
     }
-    error = xfrm_nonce_reserve(nonces, &memo->fp, limit, &start, &message);
+    /* What was seen to be used counts, even if it could not be recorded while
+     * the SA was there. */
+    error = (xfrm_port_needs_nonce(sa) && memo->oseq
+             ? xfrm_nonce_extend(nonces, &memo->fp, memo->oseq, &message)
+             : 0);
+    if (!error) {
+        error = xfrm_nonce_reserve(nonces, &memo->fp, limit, &start,
+                                   &message);
+    }
     if (!error) {
         if (xfrm_port_needs_nonce(sa)) {
             op->start_oseq = start;

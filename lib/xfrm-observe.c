@@ -19,6 +19,10 @@ VLOG_DEFINE_THIS_MODULE(xfrm_observe);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
 
+/* An SA whose use cannot be recorded is taken away when this much of what is
+ * reserved for it is left: more than goes out until that is done. */
+#define NONCE_RESERVE (XFRM_NONCE_STEP / 4)
+
 /* The caller frees the result. */
 char *
 xfrm_sa_name(enum xfrm_dir dir, uint32_t spi, const struct xfrm_addr *dst)
@@ -214,7 +218,9 @@ observe_sa(struct xfrm_port *port, struct xfrm_port_context *ctx,
                                    sa->oseq + XFRM_NONCE_STEP / 2);
         } else {
             VLOG_WARN_RL(&rl, "%s: %s", port->name, message);
-            if (sa->oseq >= memo->safe_until && !memo->withheld) {
+            if (!memo->withheld
+                && (sa->oseq >= memo->safe_until
+                    || memo->safe_until - sa->oseq <= NONCE_RESERVE)) {
                 memo->withheld = true;
                 urgent = true;
             }
