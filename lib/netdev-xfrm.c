@@ -400,6 +400,11 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
 
     VLOG_DBG("%s: %s device, if_id %"PRIu32, name,
              existed ? "existing" : "new", options->if_id);
+    if (!dev->configured) {
+        VLOG_INFO("%s: datapath %s, inbound policies %s", name,
+                  backend->caps.datapath, backend->caps.enforces_inbound
+                  ? "enforced" : "not enforced on what goes to the bridge");
+    }
     if (!dev->configured && existed) {
         /* A device that was there may carry traffic: until the engine has
          * looked, its carrier is what it was. */
@@ -512,11 +517,19 @@ netdev_xfrm_get_custom_stats(const struct netdev *netdev,
         return EOPNOTSUPP;
     }
 
-    struct xfrm_counter *counters;
-    size_t n;
+    struct xfrm_counter *counters, *own = NULL;
+    size_t n, n_own = 0;
     xfrm_engine_get_counters(&counters, &n);
-    xfrm_status_to_custom_stats(&status, counters, n, stats);
+    ovs_mutex_lock(&backend_mutex);
+    if (backend) {
+        /* A device that is gone by now has counted nothing. */
+        backend_class->link_counters(backend, netdev_get_name(netdev),
+                                     &own, &n_own);
+    }
+    ovs_mutex_unlock(&backend_mutex);
+    xfrm_status_to_custom_stats(&status, counters, n, own, n_own, stats);
     free(counters);
+    free(own);
     xfrm_port_status_destroy(&status);
     return 0;
 }
@@ -540,7 +553,7 @@ netdev_xfrm_get_error(const char *name, char **errorp)
     return ours;
 }
 
-/* The MTU that the engine computed, unless the row says "mtu_request". */
+/* The MTU that the engine wants, unless the row says "mtu_request". */
 static void
 update_mtu(struct netdev *netdev, int mtu)
 {

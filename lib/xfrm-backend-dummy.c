@@ -804,6 +804,17 @@ dummy_drop_acquire(struct xfrm_backend *backend,
     return end(error, NULL, NULL);
 }
 
+/* What happens in memory is not a packet that could be dropped. */
+static int
+dummy_link_counters(struct xfrm_backend *backend OVS_UNUSED,
+                    const char *name OVS_UNUSED,
+                    struct xfrm_counter **countersp, size_t *np)
+{
+    *countersp = NULL;
+    *np = 0;
+    return 0;
+}
+
 const struct xfrm_backend_class xfrm_backend_dummy = {
     .name = "dummy",
     .open = dummy_open,
@@ -830,4 +841,5 @@ const struct xfrm_backend_class xfrm_backend_dummy = {
     .missing_algos = dummy_missing_algos,
     .drop_acquire = dummy_drop_acquire,
     .counters = dummy_counters,
+    .link_counters = dummy_link_counters,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The Linux kernel as a backend: what /sys and /proc tell, which is the
- * capabilities of the datapath and the drop counters.
+/* The Linux kernel as a backend: what /sys, /proc and ethtool tell, which is
+ * the capabilities of the datapath and the drop counters.
  *
  * Below xfrm-backend-kernel.c. */
 
@@ -12,13 +12,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_alg.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "socket-util.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
 #include "sset.h"
@@ -55,11 +59,13 @@ kernel_probe_capabilities(struct xfrm_capabilities *caps)
         snprintf(caps->datapath, sizeof caps->datapath, "kmod %s", version);
         caps->enforces_inbound = true;
         caps->sends_transport = true;
+        caps->answers_pmtu = true;
         caps->needs_routes = false;
     } else {
         ovs_strlcpy(caps->datapath, "in-tree", sizeof caps->datapath);
         caps->enforces_inbound = false;
         caps->sends_transport = false;
+        caps->answers_pmtu = false;
         caps->needs_routes = true;
     }
     caps->needs_encap_sockets = true;
@@ -130,7 +136,7 @@ kernel_missing_algos(void)
 /* ## Drop counters. ## */
 
 /* Names of counters, which must outlive every handle.  The kernel has some
- * 30. */
+ * 30 for a namespace, and our module some 20 for a device. */
 enum { MAX_COUNTERS = 128 };
 static struct ovs_mutex counter_mutex = OVS_MUTEX_INITIALIZER;
 static char *counter_names[MAX_COUNTERS] OVS_GUARDED_BY(counter_mutex);
@@ -211,4 +217,74 @@ kernel_counters(struct xfrm_backend *backend OVS_UNUSED,
     *countersp = counters;
     *np = n;
     return 0;
+}
+
+static int
+ethtool(const char *name, void *request)
+{
+    struct ifreq ifr;
+
+    memset(&ifr, 0, sizeof ifr);
+    ovs_strlcpy(ifr.ifr_name, name, sizeof ifr.ifr_name);
+    ifr.ifr_data = request;
+    return af_inet_ioctl(SIOCETHTOOL, &ifr);
+}
+
+int
+kernel_link_counters(struct xfrm_backend *backend OVS_UNUSED,
+                     const char *name, struct xfrm_counter **countersp,
+                     size_t *np)
+{
+    struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+    int error;
+
+    *countersp = NULL;
+    *np = 0;
+    error = ethtool(name, &info);
+    if (error || !info.n_stats) {
+        /* The kernel's own module has no counters of this kind. */
+        return error == EOPNOTSUPP ? 0 : error;
+    }
+
+    uint32_t n = MIN(info.n_stats, MAX_COUNTERS);
+    /* Room for what is there, should it be more than a moment ago. */
+    struct ethtool_gstrings *names
+        = xzalloc(sizeof *names + MAX_COUNTERS * ETH_GSTRING_LEN);
+    struct ethtool_stats *values
+        = xzalloc(sizeof *values + MAX_COUNTERS * sizeof values->data[0]);
+    names->cmd = ETHTOOL_GSTRINGS;
+    names->string_set = ETH_SS_STATS;
+    names->len = n;
+    values->cmd = ETHTOOL_GSTATS;
+    values->n_stats = n;
+    if (info.n_stats > MAX_COUNTERS) {
+        error = E2BIG;
+    } else {
+        error = ethtool(name, names);
+        if (!error) {
+            error = ethtool(name, values);
+        }
+    }
+    if (!error && (names->len != n || values->n_stats != n)) {
+        error = EAGAIN;         /* Another device by now: next time. */
+    }
+    if (!error) {
+        struct xfrm_counter *counters = xcalloc(n, sizeof *counters);
+
+        for (size_t i = 0; i < n; i++) {
+            char text[ETH_GSTRING_LEN + 1];
+
+            ovs_strlcpy(text, (char *) &names->data[i * ETH_GSTRING_LEN],
+                        sizeof text);
+            counters[*np].name = intern_counter(text);
+            counters[*np].value = values->data[i];
+            if (counters[*np].name) {
+                ++*np;
+            }
+        }
+        *countersp = counters;
+    }
+    free(names);
+    free(values);
+    return error;
 }

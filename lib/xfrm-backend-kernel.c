@@ -668,4 +668,5 @@ const struct xfrm_backend_class xfrm_backend_kernel = {
     .hear_acquires = kernel_hear_acquires,
     .drop_acquire = kernel_drop_acquire,
     .counters = kernel_counters,
+    .link_counters = kernel_link_counters,
 };

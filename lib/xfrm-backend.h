@@ -27,6 +27,9 @@ struct xfrm_capabilities {
     bool sends_transport;       /* Transport mode can send. */
     bool needs_encap_sockets;   /* Receiving ESP in UDP needs a socket with
                                  * UDP_ENCAP in this namespace. */
+    bool answers_pmtu;          /* A packet that exceeds the path MTU is
+                                 * answered out of the port, which therefore
+                                 * must not be kept from the device. */
     bool needs_routes;          /* Sending needs a route to the inner
                                  * destination through the device. */
 };
@@ -89,9 +92,9 @@ struct xfrm_result {
     char *message;              /* Malloc'd sentence, NULL on success. */
 };
 
-/* Drop counters of the whole namespace (/proc/net/xfrm_stat).  The names are
- * those of the kernel (e.g. "XfrmInNoStates") and live as long as the
- * process. */
+/* A drop counter of the whole namespace (/proc/net/xfrm_stat) or of a device.
+ * The names are those of the kernel (e.g. "XfrmInNoStates",
+ * "rx_drop_no_policy") and live as long as the process. */
 struct xfrm_counter {
     const char *name;
     uint64_t value;
@@ -197,9 +200,14 @@ struct xfrm_backend_class {
     int (*drop_acquire)(struct xfrm_backend *,
                         const struct xfrm_event *acquire);
 
-    /* The caller frees '*countersp'. */
+    /* Counters of the namespace; the caller frees '*countersp'. */
     int (*counters)(struct xfrm_backend *, struct xfrm_counter **countersp,
                     size_t *n);
+
+    /* What device 'name' counts by reason: nothing, with success, where the
+     * datapath does not count so.  The caller frees '*countersp'. */
+    int (*link_counters)(struct xfrm_backend *, const char *name,
+                         struct xfrm_counter **countersp, size_t *n);
 };
 
 /* Our mark on devices (IFLA_IFALIAS), routing table, rule priority and

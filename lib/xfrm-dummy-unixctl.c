@@ -401,7 +401,7 @@ cmd_route_mtu(struct unixctl_conn *conn, int argc OVS_UNUSED,
 {
     uint64_t mtu;
 
-    if (parse_number(conn, argv[1], 65535, &mtu)) {
+    if (parse_number(conn, argv[1], 65536, &mtu)) {
         xfrm_dummy_set_route_mtu(mtu);
         reply(conn, 0);
     }
@@ -453,7 +453,7 @@ xfrm_dummy_unixctl_init(void)
         { "del-link", "NAME", 1, 1, cmd_del_link },
         { "set-link", "NAME up|down", 2, 2, cmd_set_link },
         { "set-offload", "NAME no|crypto|packet", 2, 2, cmd_set_offload },
-        { "set-caps", "transport|routes|inbound on|off", 2, 2, cmd_set_caps },
+        { "set-caps", "transport|routes|inbound|pmtu on|off", 2, 2, cmd_set_caps },
         { "set-algo", "NAME on|off", 2, 2, cmd_set_algo },
         { "route-mtu", "BYTES", 1, 1, cmd_route_mtu },
         { "set-counter", "NAME VALUE", 2, 2, cmd_set_counter },

@@ -796,6 +796,8 @@ xfrm_dummy_set_cap(const char *which, bool on)
         xdummy.caps.needs_routes = on;
     } else if (!strcmp(which, "inbound")) {
         xdummy.caps.enforces_inbound = on;
+    } else if (!strcmp(which, "pmtu")) {
+        xdummy.caps.answers_pmtu = on;
     } else {
         known = false;
     }

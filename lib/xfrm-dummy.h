@@ -90,7 +90,7 @@ int xfrm_dummy_link_del(const char *name);
 int xfrm_dummy_link_set_up(const char *name, bool up);  /* Down: no routes. */
 int xfrm_dummy_link_set_offload(const char *name, enum xfrm_offload);
 
-/* 'which' is "transport", "routes" or "inbound".  Handles see the change with
+/* 'which' is "transport", "routes", "inbound" or "pmtu".  Handles see the change with
  * their next call; all hear an OVERRUN event. */
 bool xfrm_dummy_set_cap(const char *which, bool on);
 bool xfrm_dummy_set_algo(const char *name, bool on);

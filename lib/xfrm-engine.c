@@ -354,7 +354,7 @@ xfrm_engine_get_status(const char *name, struct xfrm_port_status *status)
 }
 
 bool
-xfrm_engine_get_brief(const char *name, bool *can_send, int *mtu,
+xfrm_engine_get_brief(const char *name, bool *can_send, int *device_mtu,
                       uint64_t *change)
 {
     const struct xfrm_entry *entry;
@@ -363,7 +363,7 @@ xfrm_engine_get_brief(const char *name, bool *can_send, int *mtu,
     entry = entry_visible(name);
     if (entry) {
         *can_send = entry->status.can_send;
-        *mtu = entry->status.mtu;
+        *device_mtu = entry->status.device_mtu;
         *change = entry->change;
     }
     ovs_mutex_unlock(&xfrm_shared.mutex);

@@ -53,6 +53,9 @@ struct xfrm_port_status {
     char *error;                /* For Interface:error, or NULL. */
     char *offload;              /* Outcome in words, e.g. "no". */
     int mtu;                    /* Inner MTU, or 0 if unknown. */
+    int device_mtu;             /* What the device should have, or 0: not the
+                                 * same where the datapath answers packets
+                                 * that are too big. */
     struct xfrm_tally tally;    /* Of SAs and policies. */
     struct xfrm_listing *listing;   /* The same one by one, if
                                      * xfrm_engine_list() asked for them, else
@@ -89,7 +92,7 @@ bool xfrm_engine_get_status(const char *name, struct xfrm_port_status *);
 
 /* Cheap version of the above for the fields that are read often; returns
  * false if there is no such port. */
-bool xfrm_engine_get_brief(const char *name, bool *can_send, int *mtu,
+bool xfrm_engine_get_brief(const char *name, bool *can_send, int *device_mtu,
                            uint64_t *change);
 
 /* Names of all ports, sorted; the caller destroys 'names'. */

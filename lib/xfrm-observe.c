@@ -111,7 +111,7 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
 {
     const struct xfrm_port_options *options = &port->config.options;
     struct xfrm_addr src, dst;
-    int outer = 0, worst = 0;
+    int outer = 0, widest = 0, worst = 0;
 
     memset(&dst, 0, sizeof dst);
     for (size_t i = 0; i < n; i++) {
@@ -134,6 +134,7 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
                 continue;
             }
         }
+        widest = MAX(widest, outer);
         port->outer_mtu = outer;
         port->outer_dst = dst;
         inner = inner_mtu(outer, dst.family, sa);
@@ -143,6 +144,7 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
     }
     if (worst) {
         port->mtu = worst;
+        port->widest_mtu = widest;
     }
 }
 

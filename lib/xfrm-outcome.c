@@ -13,6 +13,8 @@
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
+enum { ETHERNET_MTU = 1500 };
+
 const char *
 xfrm_port_state_name(enum xfrm_port_state state)
 {
@@ -66,6 +68,7 @@ xfrm_port_status_same(const struct xfrm_port_status *a,
             && nullable_string_is_equal(a->error, b->error)
             && nullable_string_is_equal(a->offload, b->offload)
             && a->mtu == b->mtu
+            && a->device_mtu == b->device_mtu
             && a->tally.n_sas_in == b->tally.n_sas_in
             && a->tally.n_sas_out == b->tally.n_sas_out
             && a->tally.n_sas == b->tally.n_sas
@@ -188,6 +191,12 @@ xfrm_port_report(const struct xfrm_port *port,
     status->caps = *caps;
     status->settled = true;
     status->mtu = port->mtu;
+    /* A datapath that answers what is too big has to see it.  Hosts send what
+     * fits their Ethernet, and at least that passes the device.  (The MTU of
+     * the loopback device exceeds what any other can have.) */
+    status->device_mtu = (caps->answers_pmtu && port->mtu
+                          ? MIN(MAX(port->widest_mtu, ETHERNET_MTU), UINT16_MAX)
+                          : port->mtu);
     status->n_reconciled = port->n_reconciled;
     status->n_writes = port->n_writes;
     status->n_drift = port->n_drift;

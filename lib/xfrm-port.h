@@ -152,7 +152,8 @@ struct xfrm_port {
     bool link_ok;               /* The device exists and is ours. */
     struct xfrm_tally tally;    /* What it has, as last seen. */
     struct xfrm_encap_socket *encap;    /* NULL: none needed, or theirs. */
-    int mtu;
+    int mtu;                    /* Inner MTU, or 0 if unknown. */
+    int widest_mtu;             /* Of the widest route to a peer, or 0. */
     int outer_mtu;              /* Of the route to 'outer_dst', lately. */
     struct xfrm_addr outer_dst;
     uint64_t n_reconciled, n_writes, n_drift;

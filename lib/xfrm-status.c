@@ -37,6 +37,9 @@ xfrm_status_to_smap(const struct xfrm_port_status *status, struct smap *smap)
     smap_add(smap, "xfrm_keying", xfrm_keying_name(status->options.keying));
     smap_add(smap, "xfrm_datapath", status->caps.datapath);
     smap_add(smap, "xfrm_inbound_policy", inbound_policy(status));
+    if (status->mtu) {
+        smap_add_format(smap, "xfrm_path_mtu", "%d", status->mtu);
+    }
     smap_add(smap, "xfrm_offload", status->offload ? status->offload : "no");
     smap_add(smap, "xfrm_state", xfrm_port_state_name(status->state));
     smap_add_format(smap, "xfrm_sas", "in:%"PRIuSIZE",out:%"PRIuSIZE,
@@ -83,13 +86,15 @@ counter_name(const char *kernel_name, char *name, size_t size)
 void
 xfrm_status_to_custom_stats(const struct xfrm_port_status *status,
                             const struct xfrm_counter *counters, size_t n,
+                            const struct xfrm_counter *own, size_t n_own,
                             struct netdev_custom_stats *stats)
 {
     enum { N_SA_COUNTERS = 7 };
     const struct xfrm_tally *tally = &status->tally;
 
     stats->size = 0;
-    stats->counters = xcalloc(N_SA_COUNTERS + n, sizeof *stats->counters);
+    stats->counters = xcalloc(N_SA_COUNTERS + n_own + n,
+                              sizeof *stats->counters);
     add_counter(stats, "xfrm_sa_rx_bytes", tally->rx_bytes);
     add_counter(stats, "xfrm_sa_rx_packets", tally->rx_packets);
     add_counter(stats, "xfrm_sa_tx_bytes", tally->tx_bytes);
@@ -97,6 +102,12 @@ xfrm_status_to_custom_stats(const struct xfrm_port_status *status,
     add_counter(stats, "xfrm_rx_replayed", tally->replays);
     add_counter(stats, "xfrm_rx_outside_window", tally->outside_window);
     add_counter(stats, "xfrm_rx_integrity_failed", tally->integrity_failed);
+    for (size_t i = 0; i < n_own; i++) {
+        char name[NETDEV_CUSTOM_STATS_NAME_SIZE];
+
+        snprintf(name, sizeof name, "xfrm_%s", own[i].name);
+        add_counter(stats, name, own[i].value);
+    }
     for (size_t i = 0; i < n; i++) {
         char name[NETDEV_CUSTOM_STATS_NAME_SIZE];
 

@@ -17,10 +17,11 @@ struct smap;
 /* Interface:status. */
 void xfrm_status_to_smap(const struct xfrm_port_status *, struct smap *);
 
-/* Interface:statistics: what the SAs of the port counted, and the drop
- * counters of the namespace. */
+/* Interface:statistics: what the SAs of the port counted, the drop counters of
+ * the namespace ('n' of them) and those of the device ('n_own'). */
 void xfrm_status_to_custom_stats(const struct xfrm_port_status *,
                                  const struct xfrm_counter *, size_t n,
+                                 const struct xfrm_counter *own, size_t n_own,
                                  struct netdev_custom_stats *);
 
 /* The SAs and policies in 'status', or an empty list. */
