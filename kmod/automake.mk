@@ -20,13 +20,19 @@ EXTRA_DIST += \
 	kmod/table.c \
 	kmod/transmit.c
 
-# KMOD_RELEASE: kernel release to build for; default: the test host's.
+# KMOD_SUITE: suite of Debian whose kernel the module is built for and tested
+# on, e.g. bookworm-backports; default: the test host's own.
+# KMOD_RELEASE: kernel release to build for; default: that suite's.
 # KMOD_KDIR: a kernel's build directory; fetches nothing.
-KMOD_DIR = $(abs_builddir)/kmod/out
+KMOD_DIR = $(abs_builddir)/kmod/out$(KMOD_SUITE:%=-%)
 KMOD = $(KMOD_DIR)/xfrm_interface.ko
+KMOD_PREPARE = $(srcdir)/tests/vm/prepare \
+	$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)')
 KMOD_BUILD = $(srcdir)/kmod/build --output '$(KMOD_DIR)' \
 	--version '$(PACKAGE_VERSION)' \
-	$(if $(KMOD_RELEASE),--release '$(KMOD_RELEASE)') \
+	$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)') \
+	$(if $(KMOD_RELEASE),--release '$(KMOD_RELEASE)',\
+	$(if $(KMOD_SUITE),--release "`$(KMOD_PREPARE) --paths | sed -n 2p`")) \
 	$(if $(KMOD_KDIR),--kdir '$(KMOD_KDIR)')
 
 kmod:
@@ -55,9 +61,9 @@ kmod-dkms-install:
 		$(srcdir)/kmod/dkms.conf.in > "$$d/dkms.conf"
 
 # A test host's kernel with the module, and the system tests on it.
-KMOD_HOST = $(abs_builddir)/kmod/host
+KMOD_HOST = $(abs_builddir)/kmod/host$(KMOD_SUITE:%=-%)
 kmod-host: kmod
-	kernel=`$(srcdir)/tests/vm/prepare` && \
+	kernel=`$(KMOD_PREPARE)` && \
 	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' '$(KMOD_HOST)'
 check-kmod: kmod-host
 	$(MAKE) check-system VMFLAGS="--kernel '$(KMOD_HOST)' $(VMFLAGS)"
@@ -73,5 +79,5 @@ bench-kmod: all kmod-host
 
 CLEAN_LOCAL += clean-kmod
 clean-kmod:
-	rm -rf kmod/out kmod/host
+	rm -rf kmod/out* kmod/host*
 .PHONY: clean-kmod

@@ -10,6 +10,9 @@
 #include <linux/version.h>
 #include <net/ip_tunnels.h>
 #include <net/xfrm.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#include <net/gso.h>
+#endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define xport_decode_session(net, skb, fl, family) \

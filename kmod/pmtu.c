@@ -18,9 +18,6 @@
 
 #include "compat.h"
 #include "port.h"
-#if __has_include(<net/gso.h>)
-#include <net/gso.h>
-#endif
 
 /* RFC 1812 4.3.2.3 and RFC 4443 2.4 (c). */
 #define ANSWER4_MAX 576
