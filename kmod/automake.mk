@@ -6,6 +6,9 @@
 EXTRA_DIST += \
 	kmod/Kbuild \
 	kmod/build \
+	kmod/fetch-source \
+	kmod/lint \
+	kmod/lint-exceptions \
 	kmod/bundle.c \
 	kmod/bundle.h \
 	kmod/compat.h \
@@ -37,6 +40,12 @@ KMOD_BUILD = $(srcdir)/kmod/build --output '$(KMOD_DIR)' \
 
 kmod:
 	+$(KMOD_BUILD) W=1 modules
+
+# sparse and checkpatch.pl.
+kmod-lint:
+	+$(srcdir)/kmod/lint --output '$(abs_builddir)/kmod/lint' \
+		$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)') \
+		$(if $(KMOD_RELEASE),--release '$(KMOD_RELEASE)')
 
 # Below updates/ of the kernel that it was built for, which modprobe prefers.
 kmod-install: kmod
@@ -74,10 +83,10 @@ bench-kmod: all kmod-host
 	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
 		$(srcdir)/tests/vm/bench-kmod "$$kernel" \
 		'$(KMOD_HOST)' $(BENCHFLAGS)
-.PHONY: bench-kmod
+.PHONY: bench-kmod kmod-lint
 .PHONY: kmod kmod-install kmod-uninstall kmod-dkms-install kmod-host check-kmod
 
 CLEAN_LOCAL += clean-kmod
 clean-kmod:
-	rm -rf kmod/out* kmod/host*
+	rm -rf kmod/out* kmod/host* kmod/lint*
 .PHONY: clean-kmod

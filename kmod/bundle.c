@@ -33,7 +33,7 @@
 #include "port.h"
 
 #define N_ENTRIES_LOG 9
-#define N_ENTRIES (1 << N_ENTRIES_LOG)
+#define N_ENTRIES BIT(N_ENTRIES_LOG)
 #define MAX_AGE HZ
 #define SWEEP_EVERY (5 * HZ)
 

@@ -197,6 +197,7 @@ static struct dst_entry *find_bundle(struct xport *port,
 		return dst;
 	/* Read first: what changes from here on makes the entry useless. */
 	genid = rt_genid_ipv4(way->net);
+	/* Pairs with the full barrier in the increment of the number. */
 	smp_rmb();
 	dst = resolve(port, way, reason);
 	if (dst)
