@@ -6,6 +6,7 @@
 EXTRA_DIST += \
 	kmod/Kbuild \
 	kmod/build \
+	kmod/check-install \
 	kmod/fetch-source \
 	kmod/lint \
 	kmod/lint-exceptions \
@@ -68,6 +69,14 @@ kmod-dkms-install:
 		$(srcdir)/kmod/Kbuild "$$d" && \
 	sed 's/[@]VERSION[@]/$(PACKAGE_VERSION)/' \
 		$(srcdir)/kmod/dkms.conf.in > "$$d/dkms.conf"
+
+# All of that in a temporary directory.
+check-kmod-install: kmod
+	+$(srcdir)/kmod/check-install --version '$(PACKAGE_VERSION)' \
+		--release "`modinfo -F vermagic '$(KMOD)' | cut -d' ' -f1`" \
+		-- $(MAKE) -C '$(abs_builddir)' --no-print-directory \
+		KMOD_SUITE='$(KMOD_SUITE)'
+.PHONY: check-kmod-install
 
 # A test host's kernel with the module, and the system tests on it.
 KMOD_HOST = $(abs_builddir)/kmod/host$(KMOD_SUITE:%=-%)
