@@ -86,6 +86,16 @@ kmod-host: kmod
 check-kmod: kmod-host
 	$(MAKE) check-system VMFLAGS="--kernel '$(KMOD_HOST)' $(VMFLAGS)"
 
+# The kernel's self-tests, with its own module and with ours.
+check-kmod-selftests: kmod-host
+	kernel=`$(KMOD_PREPARE)` && \
+	source=`$(srcdir)/kmod/fetch-source \
+		$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)') \
+		"$$(modinfo -F vermagic '$(KMOD)')"` && \
+	$(srcdir)/tests/vm/kmod-selftests "$$source" "$$kernel" \
+		'$(KMOD_HOST)' '$(abs_builddir)/kmod/selftests$(KMOD_SUITE:%=-%)'
+.PHONY: check-kmod-selftests
+
 # Instructions per packet, the kernel's module and ours.
 bench-kmod: all kmod-host
 	kernel=`$(srcdir)/tests/vm/prepare` && \
@@ -97,5 +107,5 @@ bench-kmod: all kmod-host
 
 CLEAN_LOCAL += clean-kmod
 clean-kmod:
-	rm -rf kmod/out* kmod/host* kmod/lint*
+	rm -rf kmod/out* kmod/host* kmod/lint* kmod/selftests*
 .PHONY: clean-kmod
