@@ -122,6 +122,7 @@ static void dev_setup(struct net_device *dev)
 	dev->header_ops = &ip_tunnel_header_ops;
 	dev->type = ARPHRD_NONE;
 	dev->flags = IFF_NOARP;
+	dev->addr_assign_type = NET_ADDR_RANDOM;
 	dev->mtu = ETH_DATA_LEN;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = IP_MAX_MTU;
@@ -201,13 +202,19 @@ static int change_link(struct net_device *dev, struct nlattr *tb[],
 	err = check_config(&cfg, extack);
 	if (err)
 		return err;
-	err = xport_table_rekey(port, cfg.if_id);
-	if (err) {
-		if (err == -EEXIST)
-			refuse_twin(port->key.net, &cfg, extack);
-		return err;
+	if (cfg.if_id != xport_if_id(port) &&
+	    xport_find_any(port->key.net, cfg.if_id)) {
+		refuse_twin(port->key.net, &cfg, extack);
+		return -EEXIST;
 	}
-	WRITE_ONCE(port->link, cfg.link);
+	if (cfg.link != port->link) {
+		NL_SET_ERR_MSG(extack,
+			       "the underlying device of an interface cannot be changed");
+		return -EINVAL;
+	}
+	err = xport_table_rekey(port, cfg.if_id);
+	if (err)
+		return err;
 	netdev_state_change(dev);
 	return 0;
 }

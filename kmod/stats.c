@@ -69,7 +69,8 @@ static void get_ethtool_stats(struct net_device *dev,
 
 static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
-	strscpy(info->driver, "xfrm_interface", sizeof(info->driver));
+	/* What the core says where a driver says nothing. */
+	strscpy(info->driver, xport_link_ops.kind, sizeof(info->driver));
 	strscpy(info->version, XPORT_VERSION, sizeof(info->version));
 }
 

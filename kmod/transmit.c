@@ -321,6 +321,7 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 		return XPORT_N_REASONS;
 	}
 	DEV_STATS_INC(port->dev, tx_errors);
+	DEV_STATS_INC(port->dev, tx_aborted_errors);
 	xport_count(port, XPORT_TX_OUTPUT);
 	return XPORT_N_REASONS;
 }
@@ -338,11 +339,10 @@ netdev_tx_t xport_transmit(struct sk_buff *skb, struct net_device *dev)
 
 	xport_count(port, reason);
 	DEV_STATS_INC(dev, tx_errors);
-	if (reason == XPORT_TX_TOO_BIG)
-		DEV_STATS_INC(dev, tx_dropped);
-	else if (reason == XPORT_TX_LOOP)
+	DEV_STATS_INC(dev, tx_dropped);
+	if (reason == XPORT_TX_LOOP)
 		DEV_STATS_INC(dev, collisions);
-	else
+	else if (reason != XPORT_TX_TOO_BIG)
 		DEV_STATS_INC(dev, tx_carrier_errors);
 	if ((reason == XPORT_TX_NO_ROUTE || reason == XPORT_TX_NO_SA ||
 	     reason == XPORT_TX_NO_POLICY) && skb_valid_dst(skb))

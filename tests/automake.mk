@@ -89,7 +89,7 @@ EXTRA_DIST += $(TESTSUITE_AT) $(SYSTEM_TESTSUITE_AT) $(OTHER_AT)
 EXTRA_DIST += $(wildcard \
 	$(srcdir)/tests/vm \
 	$(srcdir)/tests/summarize \
-	$(srcdir)/tests/kmod-* \
+	$(srcdir)/tests/kmod-dropin \
 	$(srcdir)/tests/data \
 	$(srcdir)/tests/fuzz \
 	$(srcdir)/tests/*.py \
