@@ -2,13 +2,19 @@
 /*
  * compat.h: where the supported kernels (6.1, 6.12) differ.  Nothing else in
  * this directory asks for a kernel version.
+ *
+ * With what is here for later kernels the module compiles for 7.3; it has not
+ * run there.
  */
 #ifndef XPORT_COMPAT_H
 #define XPORT_COMPAT_H
 
 #include <linux/netdevice.h>
 #include <linux/version.h>
+#include <net/flow.h>
+#include <net/inet_dscp.h>
 #include <net/ip_tunnels.h>
+#include <net/rtnetlink.h>
 #include <net/xfrm.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #include <net/gso.h>
@@ -21,6 +27,34 @@
 #define xport_decode_session(net, skb, fl, family) \
 	xfrm_decode_session(skb, fl, family)
 #endif
+
+/* Makes FN(dev, data, extack) what rtnetlink calls NAME for a new device. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define XPORT_NEW_LINK(NAME, FN) \
+static int NAME(struct net_device *dev, struct rtnl_newlink_params *params, \
+		struct netlink_ext_ack *extack) \
+{ \
+	return FN(dev, params->data, extack); \
+}
+#else
+#define XPORT_NEW_LINK(NAME, FN) \
+static int NAME(struct net *src_net, struct net_device *dev, \
+		struct nlattr *tb[], struct nlattr *data[], \
+		struct netlink_ext_ack *extack) \
+{ \
+	return FN(dev, data, extack); \
+}
+#endif
+
+/* From 6.18 on a flow has the DSCP alone. */
+static inline u8 xport_flow_tos(const struct flowi *fl)
+{
+#ifdef flowi4_dscp
+	return inet_dscp_to_dsfield(fl->flowi_dscp);
+#else
+	return fl->flowi_tos;
+#endif
+}
 
 static inline void xport_set_lockless(struct net_device *dev)
 {

@@ -160,9 +160,8 @@ static void refuse_twin(struct net *net, const struct xport_config *cfg,
 			       "another interface of the namespace has this if_id");
 }
 
-static int new_link(struct net *src_net, struct net_device *dev,
-		    struct nlattr *tb[], struct nlattr *data[],
-		    struct netlink_ext_ack *extack)
+static int make_port(struct net_device *dev, struct nlattr *data[],
+		     struct netlink_ext_ack *extack)
 {
 	struct xport *port = netdev_priv(dev);
 	struct xport_config cfg;
@@ -185,6 +184,8 @@ static int new_link(struct net *src_net, struct net_device *dev,
 	dev->priv_destructor = dev_destructor;
 	return register_netdevice(dev);
 }
+
+XPORT_NEW_LINK(new_link, make_port)
 
 static int change_link(struct net_device *dev, struct nlattr *tb[],
 		       struct nlattr *data[], struct netlink_ext_ack *extack)

@@ -168,7 +168,7 @@ static void make_key(struct xport_bundle_key *key, const struct xport *port,
 	key->link = way->link;
 	key->family = way->family;
 	key->proto = fl->flowi_proto;
-	key->tos = fl->flowi_tos;
+	key->tos = xport_flow_tos(fl);
 	BUILD_BUG_ON(sizeof(fl->u.ip4.uli) != sizeof(key->uli));
 	if (way->family == AF_INET) {
 		key->saddr.s6_addr32[0] = fl->u.ip4.saddr;
