@@ -20,13 +20,15 @@
 #include <net/gso.h>
 #endif
 
+static inline int xport_decode_session(struct net *net, struct sk_buff *skb,
+				       struct flowi *fl, unsigned int family)
+{
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
-#define xport_decode_session(net, skb, fl, family) \
-	xfrm_decode_session(net, skb, fl, family)
+	return xfrm_decode_session(net, skb, fl, family);
 #else
-#define xport_decode_session(net, skb, fl, family) \
-	xfrm_decode_session(skb, fl, family)
+	return xfrm_decode_session(skb, fl, family);
 #endif
+}
 
 /* Makes FN(dev, data, extack) what rtnetlink calls NAME for a new device. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
