@@ -515,14 +515,18 @@ ip_header_len(uint16_t family)
 
 /* Returns the length in bytes of the largest inner IP packet whose outer packet
  * fits 'outer_mtu' bytes, or 0 if none does.  IPv4 options and IPv6 extension
- * headers are not counted, nor is what IPComp may gain. */
+ * headers are not counted, nor is what IPComp may gain.
+ *
+ * In beet mode with ESP somewhat larger ones would fit, but the kernel does not
+ * let them pass: it keeps room for the pseudo header of IPv4 options, and
+ * reckons with an inner header of the outer family. */
 int
 xfrm_spec_inner_mtu(int outer_mtu, uint16_t outer_family,
                     uint16_t inner_family, enum xfrm_mode mode,
                     const struct xfrm_algo *algo, bool udp_encap)
 {
     enum { ESP_HEADER_LEN = 8, ESP_TRAILER_LEN = 2, UDP_HEADER_LEN = 8,
-           AH_HEADER_LEN = 12, AH_ALIGN = 8 };
+           AH_HEADER_LEN = 12, AH_ALIGN = 8, BEET_PSEUDO_HEADER_LEN = 8 };
 
     /* The IP header before ESP is a new one or, in transport mode, that of the
      * inner packet. */
@@ -530,7 +534,7 @@ xfrm_spec_inner_mtu(int outer_mtu, uint16_t outer_family,
                                ? inner_family : outer_family);
     /* What of the inner packet ESP does not carry. */
     int bare = mode == XFRM_SPEC_TUNNEL ? 0 : ip_header_len(inner_family);
-    int block, room;
+    int block, room, mtu;
 
     if (!algo || outer_mtu <= 0) {
         return 0;
@@ -551,5 +555,14 @@ xfrm_spec_inner_mtu(int outer_mtu, uint16_t outer_family,
     if (room < block) {
         return 0;
     }
-    return room - room % block - ESP_TRAILER_LEN + bare;
+    mtu = room - room % block - ESP_TRAILER_LEN + bare;
+    if (mode == XFRM_SPEC_BEET) {
+        bare = ip_header_len(outer_family);
+        if (inner_family == AF_INET) {
+            room -= BEET_PSEUDO_HEADER_LEN + bare - ip_header_len(AF_INET);
+        }
+        mtu = (room < block ? 0
+               : MIN(mtu, room - room % block - ESP_TRAILER_LEN + bare));
+    }
+    return mtu;
 }
