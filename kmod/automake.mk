@@ -98,7 +98,7 @@ check-kmod-selftests: kmod-host
 
 # Instructions per packet, the kernel's module and ours.
 bench-kmod: all kmod-host
-	kernel=`$(srcdir)/tests/vm/prepare` && \
+	kernel=`$(KMOD_PREPARE)` && \
 	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
 		$(srcdir)/tests/vm/bench-kmod "$$kernel" \
 		'$(KMOD_HOST)' $(BENCHFLAGS)

@@ -190,6 +190,7 @@ xfrm_port_observe_new_sa(struct xfrm_port *port,
            : 0);
     if (mtu > 0 && (!port->mtu || mtu < port->mtu)) {
         port->mtu = mtu;
+        port->widest_mtu = MAX(port->widest_mtu, port->outer_mtu);
     }
 }
 

@@ -318,7 +318,7 @@ xfrm_port_configure(struct xfrm_port *port, struct xfrm_port_context *ctx,
     port->config = *config;
     port->gen = gen;
     port->in_sync = false;
-    port->mtu = port->widest_mtu = port->outer_mtu = 0;
+    port->mtu = port->widest_mtu = 0;
 
     plan_policies(port);
     xfrm_port_poll_file(port, ctx, true);
