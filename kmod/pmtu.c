@@ -14,6 +14,7 @@
 #include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/ip.h>
+#include <net/ip6_checksum.h>
 #include <net/ipv6.h>
 
 #include "compat.h"
