@@ -96,6 +96,20 @@ check-kmod-selftests: kmod-host
 		'$(KMOD_HOST)' '$(abs_builddir)/kmod/selftests$(KMOD_SUITE:%=-%)'
 .PHONY: check-kmod-selftests
 
+# The same on a kernel that checks itself, which takes a while to build.
+KMOD_DEBUG = $(abs_builddir)/kmod/debug
+kmod-debug-host:
+	kernel=`$(srcdir)/tests/vm/debug-kernel` && \
+	$(srcdir)/kmod/build --output '$(KMOD_DEBUG)/out' \
+		--version '$(PACKAGE_VERSION)' --kdir "$$kernel/build" modules && \
+	$(srcdir)/tests/vm/with-module "$$kernel" \
+		'$(KMOD_DEBUG)/out/xfrm_interface.ko' '$(KMOD_DEBUG)/host'
+check-kmod-debug: kmod-debug-host
+	$(MAKE) check-system \
+		VMFLAGS="--kernel '$(KMOD_DEBUG)/host' --memory 4096 \
+			--timeout 14400 $(VMFLAGS)"
+.PHONY: kmod-debug-host check-kmod-debug
+
 # Instructions per packet, the kernel's module and ours.
 bench-kmod: all kmod-host
 	kernel=`$(KMOD_PREPARE)` && \
@@ -107,5 +121,5 @@ bench-kmod: all kmod-host
 
 CLEAN_LOCAL += clean-kmod
 clean-kmod:
-	rm -rf kmod/out* kmod/host* kmod/lint* kmod/selftests*
+	rm -rf kmod/out* kmod/host* kmod/lint* kmod/selftests* kmod/debug
 .PHONY: clean-kmod
