@@ -25,6 +25,7 @@
 	R(RX_MODE, "rx_drop_mode") \
 	R(RX_POLICY, "rx_drop_policy_other") \
 	R(RX_TRANSFORM, "rx_drop_transform") \
+	R(RX_MALFORMED, "rx_drop_malformed") \
 	R(RX_DOWN, "rx_drop_down") \
 	R(RX_NO_MEMORY, "rx_drop_no_memory") \
 	R(TX_PROTOCOL, "tx_drop_protocol") \

@@ -83,9 +83,21 @@ static unsigned long verdict_count(struct net *net, int i)
 }
 #endif
 
+/*
+ * The kernel takes crypto offload of the SA for permission where there is no
+ * policy.  Where a policy has permitted a packet of tunnel or BEET mode, the
+ * last SA is one of those that it has verified.
+ */
+static bool has_policy(struct sk_buff *skb, bool transport)
+{
+	const struct sec_path *sp = skb_sec_path(skb);
+
+	return transport || sp->verified_cnt == sp->len;
+}
+
 /* Called with BHs off: this CPU's counters move for this packet only. */
 static bool policy_allows(struct xport *port, struct sk_buff *skb,
-			  unsigned short family)
+			  unsigned short family, bool transport)
 {
 	enum xport_reason reason = XPORT_RX_POLICY;
 #ifdef CONFIG_XFRM_STATISTICS
@@ -99,8 +111,15 @@ static bool policy_allows(struct xport *port, struct sk_buff *skb,
 	 * Not xfrm_policy_check(), which lets devices and routes opt out and
 	 * takes no policy at all for permission.
 	 */
-	if (__xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, family))
-		return true;
+	if (__xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, family)) {
+		if (has_policy(skb, transport))
+			return true;
+#ifdef CONFIG_XFRM_STATISTICS
+		SNMP_INC_STATS(port->key.net->mib.xfrm_statistics,
+			       LINUX_MIB_XFRMINNOPOLS);
+#endif
+		reason = XPORT_RX_NO_POLICY;
+	}
 #ifdef CONFIG_XFRM_STATISTICS
 	for (i = 0; i < ARRAY_SIZE(verdicts); i++)
 		if (verdict_count(port->key.net, i) != before[i])
@@ -113,6 +132,50 @@ static bool policy_allows(struct xport *port, struct sk_buff *skb,
 /* ------------------------------------------------------------------------
  * Delivery.
  */
+
+/*
+ * Makes the policy check see the inner packet and nothing of the outer one,
+ * whose control block (offset of the next header, VRF) and connection are
+ * still attached.  In transport mode both packets have one IP header, and the
+ * offset stays true.
+ */
+static void forget_outer(struct sk_buff *skb, unsigned short family,
+			 bool transport)
+{
+	nf_reset_ct(skb);
+	if (!transport)
+		memset(skb->cb, 0, max(sizeof(struct inet_skb_parm),
+				       sizeof(struct inet6_skb_parm)));
+	else if (family == AF_INET)
+		IPCB(skb)->flags &= ~IPSKB_L3SLAVE;
+	else
+		IP6CB(skb)->flags &= ~IP6SKB_L3SLAVE;
+}
+
+/*
+ * Checks the inner header, which a bridge may use without another look, and
+ * cuts what the sender has put behind the packet (RFC 4303, 2.7).
+ */
+static bool inner_header_ok(struct sk_buff *skb, unsigned short family)
+{
+	unsigned int len, min;
+
+	if (family == AF_INET) {
+		if (!pskb_may_pull(skb, sizeof(struct iphdr)))
+			return false;
+		min = ip_hdr(skb)->ihl * 4;
+		len = ntohs(ip_hdr(skb)->tot_len);
+		if (ip_hdr(skb)->version != 4 || min < sizeof(struct iphdr) ||
+		    len < min || !pskb_may_pull(skb, min))
+			return false;
+	} else {
+		min = sizeof(struct ipv6hdr);
+		if (!pskb_may_pull(skb, min) || ipv6_hdr(skb)->version != 6)
+			return false;
+		len = min + ntohs(ipv6_hdr(skb)->payload_len);
+	}
+	return len <= skb->len && !pskb_trim_rcsum(skb, len);
+}
 
 /*
  * Transport mode: the IP header still names the protocol of the SA.  Writes
@@ -135,15 +198,18 @@ static void uncover_protocol(struct sk_buff *skb, unsigned short family)
  */
 static bool hand_over(struct sk_buff *skb, unsigned short family)
 {
+	unsigned int header = skb->data - skb_network_header(skb);
 	struct sk_buff *out;
 
-	__skb_push(skb, skb->data - skb_network_header(skb));
+	__skb_push(skb, header);
 	if (family == AF_INET) {
 		ip_hdr(skb)->tot_len = htons(skb->len);
 		ip_send_check(ip_hdr(skb));
 	} else {
 		ipv6_hdr(skb)->payload_len =
 			htons(skb->len - sizeof(struct ipv6hdr));
+		/* Unlike IPv4's, this header does not sum up to nothing. */
+		skb_postpush_rcsum(skb, skb_network_header(skb), header);
 	}
 	out = skb_clone(skb, GFP_ATOMIC);
 	if (!out)
@@ -234,9 +300,16 @@ static int received(struct sk_buff *skb, int err)
 		else
 			family = skb->protocol == htons(ETH_P_IP) ? AF_INET
 								  : AF_INET6;
+		if (!transport && bridge && !inner_header_ok(skb, family)) {
+			xport_count(port, XPORT_RX_MALFORMED);
+			DEV_STATS_INC(dev, rx_errors);
+			DEV_STATS_INC(dev, rx_dropped);
+			return -EINVAL;
+		}
+		forget_outer(skb, family, transport);
 		if (transport)
 			uncover_protocol(skb, family);
-		if (!policy_allows(port, skb, family)) {
+		if (!policy_allows(port, skb, family, transport)) {
 			DEV_STATS_INC(dev, rx_dropped);
 			return -EPERM;
 		}
@@ -275,7 +348,10 @@ static int received(struct sk_buff *skb, int err)
  * ICMP errors about packets that a port has sent.
  */
 
-/* Finds the SPI behind a header of LEN bytes; true if PROTOCOL has one. */
+/*
+ * Finds the SPI behind a header of LEN bytes; true if PROTOCOL has one.  Both
+ * ICMP layers have pulled eight bytes behind the header that they quote.
+ */
 static bool spi_of(const struct sk_buff *skb, int len, u8 protocol,
 		   __be32 *spi)
 {

@@ -76,6 +76,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-xfrm.at \
 	tests/system-backend.at \
 	tests/system-db.at \
+	tests/system-kmod-health.at \
 	tests/system-kmod.at
 OVS_TESTSUITE_AT = \
 	$(OVS_SRCDIR)/tests/ovs-macros.at \
