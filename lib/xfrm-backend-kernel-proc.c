@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
-#include <linux/if_alg.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -25,7 +24,6 @@
 #include "socket-util.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
-#include "sset.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_backend_kernel_proc);
 
@@ -69,68 +67,6 @@ kernel_probe_capabilities(struct xfrm_capabilities *caps)
         caps->needs_routes = true;
     }
     caps->needs_encap_sockets = true;
-}
-
-/* ## Algorithms. ## */
-
-/* Whether the kernel's crypto has 'name' of 'type' ("aead", "skcipher" or
- * "hash"), which it loads. */
-static bool
-has_crypto(const char *type, const char *name)
-{
-    struct sockaddr_alg addr = { .salg_family = AF_ALG };
-    bool found;
-    int fd;
-
-    fd = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return false;
-    }
-    ovs_strlcpy((char *) addr.salg_type, type, sizeof addr.salg_type);
-    ovs_strlcpy((char *) addr.salg_name, name, sizeof addr.salg_name);
-    found = !bind(fd, (struct sockaddr *) &addr, sizeof addr);
-    close(fd);
-    return found;
-}
-
-/* IPsec's algorithms are those of the kernel's crypto, which has an interface
- * of its own.  A type of which it has nothing at all is one that this
- * interface was built without.  Compression never had one. */
-uint64_t
-kernel_missing_algos(void)
-{
-    static const char *const types[] = { "aead", "skcipher", "hash" };
-    uint64_t missing = 0;
-
-    for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
-        const struct xfrm_algo *algo;
-        struct sset yes = SSET_INITIALIZER(&yes);
-        struct sset no = SSET_INITIALIZER(&no);
-        uint64_t lacking = 0;
-
-        for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
-            const char *name = (t == 2 ? algo->auth_name
-                                : (algo->kind == XFRM_ALGO_AEAD) == !t
-                                  && algo->kind != XFRM_ALGO_COMP
-                                ? algo->crypt_name : NULL);
-
-            if (!name) {
-                continue;
-            }
-            if (!sset_contains(&yes, name) && !sset_contains(&no, name)) {
-                sset_add(has_crypto(types[t], name) ? &yes : &no, name);
-            }
-            if (sset_contains(&no, name)) {
-                lacking |= UINT64_C(1) << i;
-            }
-        }
-        if (!sset_is_empty(&yes)) {
-            missing |= lacking;
-        }
-        sset_destroy(&yes);
-        sset_destroy(&no);
-    }
-    return missing;
 }
 
 /* ## Drop counters. ## */

@@ -77,7 +77,6 @@ void kernel_batch_run(struct kernel_sock *, struct kernel_batch *,
                       kernel_batch_cb *, void *aux);
 
 void kernel_probe_capabilities(struct xfrm_capabilities *);
-uint64_t kernel_missing_algos(void);
 char *kernel_error(int error, const char *text, const char *hint,
                    const char *format, ...) OVS_PRINTF_FORMAT(4, 5);
 

@@ -182,7 +182,8 @@ struct xfrm_backend_class {
                      const struct xfrm_addr *dst, int *mtu);
 
     /* Bit I is set if the datapath certainly lacks xfrm_algo_at(I).  In any
-     * thread; may take seconds. */
+     * thread; may take seconds.  NULL where only a try can tell: the Linux
+     * kernel loads, and tests, each algorithm that it is asked about. */
     uint64_t (*missing_algos)(void);
 
     /* Reads one event: 0, or EAGAIN if there is none. */

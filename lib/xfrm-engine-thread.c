@@ -228,14 +228,14 @@ open_resources(struct engine *e)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
-/* Finds out about algorithms, in a thread of its own: on a fresh machine this
- * takes seconds, since the kernel loads what it has. */
+/* Finds out about algorithms, where that is possible, in a thread of its own:
+ * it may take seconds. */
 static void *
 probe_algos(void *class_)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     const struct xfrm_backend_class *class = class_;
-    uint64_t missing = class->missing_algos();
+    uint64_t missing = class->missing_algos ? class->missing_algos() : 0;
 
     ovs_mutex_lock(&xfrm_shared.mutex);
     xfrm_shared.missing_algos = missing;
