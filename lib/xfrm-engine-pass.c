@@ -379,13 +379,12 @@ xfrm_engine_update_index(struct engine *e)
     }
 }
 
-/* Whether a comparison is due but must wait, so that the many that others may
- * cause do not keep the thread busy all the time. */
+/* Whether a comparison was due at 'now' but had to wait, so that the many that
+ * others may cause do not keep the thread busy all the time.  'now' is that of
+ * the pass: by another clock the rest might be over and nothing done yet. */
 bool
-xfrm_engine_is_resting(const struct engine *e)
+xfrm_engine_is_resting(const struct engine *e, long long int now)
 {
-    long long int now = time_msec();
-
     return e->ctx.next_due <= now && now < e->rest_until;
 }
 

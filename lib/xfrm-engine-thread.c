@@ -330,7 +330,8 @@ xfrm_engine_thread(void *e_)
                                                &e->ctx.notes);
 
         ovs_mutex_lock(&xfrm_shared.mutex);
-        if (!xfrm_engine_is_resting(e) && xfrm_shared.ticket_done != ticket) {
+        if (!xfrm_engine_is_resting(e, now)
+            && xfrm_shared.ticket_done != ticket) {
             xfrm_shared.ticket_done = ticket;
             e->changed = true;
         }

@@ -75,7 +75,7 @@ void xfrm_engine_run_rows(struct engine *) OVS_EXCLUDED(xfrm_shared.mutex);
 void xfrm_engine_poll_files(struct engine *, long long int now);
 void xfrm_engine_run_pass(struct engine *, long long int now)
     OVS_EXCLUDED(xfrm_shared.mutex);
-bool xfrm_engine_is_resting(const struct engine *);
+bool xfrm_engine_is_resting(const struct engine *, long long int now);
 long long int xfrm_engine_next_wakeup(const struct engine *);
 
 #endif /* xfrm-engine-thread.h */
