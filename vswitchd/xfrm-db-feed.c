@@ -369,6 +369,9 @@ give_row(struct xfrm_db_feed *feed, enum xfrm_db_table table,
 
     if (row->type == OVSDB_CS_ROW_DELETE) {
         feed->ops->row(table, &row->row_uuid, NULL, false);
+    } else if (partial && shash_is_empty(row->columns)) {
+        /* A result that we wrote: the server says that the row has changed,
+         * and leaves out in what. */
     } else if (partial && (table != XFRM_DB_GLOBAL
                            || shash_find(row->columns, "other_config"))) {
         want(&feed->fetch, table, &row->row_uuid);
