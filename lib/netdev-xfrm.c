@@ -4,17 +4,17 @@
  *
  * The class is a copy of netdev-linux's, so that MTU, flags, statistics, QoS
  * and AF_PACKET come from there.  What is ours: the device is made, adopted,
- * changed and deleted here, the port is declared to the engine, and what the
+ * changed and deleted, the port is declared to the engine, and what the
  * engine found out is handed to the bridge as status, statistics, carrier and
- * MTU.  This file knows links and ports, never keys.
+ * MTU.  This file knows ports, netdev-xfrm-device.c links, neither keys.
  *
  * Deleting is put off to the end of a turn of the main loop: the bridge closes
  * and opens netdevs for reasons of its own (a changed "ofport_request", a row
  * that comes back in the same transaction), and a device that is wanted again
  * at the end of the turn must not have lost its SAs in between.
  *
- * Above: bridge.c through netdev.h, ovs-vswitchd.c.  Below: the engine, a
- * backend handle of the main thread for devices. */
+ * Above: bridge.c through netdev.h, ovs-vswitchd.c.  Below: the engine, and
+ * netdev-xfrm-device.c. */
 
 #include <config.h>
 
@@ -41,12 +41,6 @@ VLOG_DEFINE_THIS_MODULE(netdev_xfrm);
 
 static struct netdev_class netdev_xfrm_class;
 static const struct xfrm_backend_class *backend_class;
-
-/* The main thread's handle.  dpif-netlink may ask for the kind of a device
- * from another thread, hence the mutex. */
-static struct ovs_mutex backend_mutex = OVS_MUTEX_INITIALIZER;
-static struct xfrm_backend *backend OVS_GUARDED_BY(backend_mutex);
-static char *backend_error;     /* Why there is no handle. */
 
 /* All netdevs of the class, by name, and the names of configured ones that
  * were closed in this turn.  The netdev layer may close from any thread. */
@@ -82,6 +76,28 @@ netdev_xfrm_dealloc(struct netdev *netdev)
     free(netdev_xfrm_cast(netdev));
 }
 
+/* netdev-linux asks for the flags of the device with an ioctl that makes the
+ * kernel look for a module of that name if there is no such device: it runs
+ * modprobe twice, which takes longer than everything else that a new port
+ * costs.  A device that is known to be missing, as that of a new port is, is
+ * not asked for, but the one that is always there. */
+static int
+construct_linux(struct netdev *netdev)
+{
+    char *name = netdev->name;
+    bool reserved = !strcmp(name, "default") || !strcmp(name, "all");
+    int error;
+
+    if (reserved || !xfrm_device_is_missing(name)) {
+        return netdev_linux_construct(netdev);
+    }
+    netdev->name = CONST_CAST(char *, "lo");
+    error = netdev_linux_construct(netdev);
+    netdev->name = name;
+    netdev_xfrm_cast(netdev)->up.ifi_flags = 0;
+    return error;
+}
+
 static int
 netdev_xfrm_construct(struct netdev *netdev)
 {
@@ -90,7 +106,7 @@ netdev_xfrm_construct(struct netdev *netdev)
     /* netdev-linux refuses a device that does not exist, but only after it
      * has set up everything: the device is made once the options are known,
      * in set_config(). */
-    int error = netdev_linux_construct(netdev);
+    int error = construct_linux(netdev);
     if (error && error != ENODEV) {
         return error;
     }
@@ -130,19 +146,7 @@ netdev_xfrm_destruct(struct netdev *netdev)
     netdev_linux_class.destruct(netdev);
 }
 
-/* The device. */
-
-static int
-open_backend(void)
-    OVS_REQUIRES(backend_mutex)
-{
-    if (backend) {
-        return 0;
-    }
-    free(backend_error);
-    backend_error = NULL;
-    return backend_class->open(false, &backend, &backend_error);
-}
+/* Configuration. */
 
 /* Returns the name of the configured port other than 'dev' that has 'if_id',
  * malloc'd, or NULL. */
@@ -166,130 +170,6 @@ port_with_if_id(uint32_t if_id, const struct netdev_xfrm *dev)
     return name;
 }
 
-/* Returns words for who else in this namespace has 'if_id', or NULL. */
-static char *
-find_if_id_holder(uint32_t if_id, const char *name)
-    OVS_REQUIRES(backend_mutex)
-{
-    struct xfrm_link_state *links;
-    char *holder = NULL;
-    size_t n;
-
-    if (!backend_class->link_dump(backend, &links, &n)) {
-        for (size_t i = 0; i < n && !holder; i++) {
-            if (links[i].spec.if_id == if_id
-                && strcmp(links[i].spec.name, name)) {
-                holder = xasprintf("device \"%s\"%s", links[i].spec.name,
-                                   links[i].ours ? " (a port that is just "
-                                   "being removed)" : "");
-            }
-        }
-        free(links);
-    }
-    return holder;
-}
-
-static int
-create_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
-              char **errp)
-    OVS_REQUIRES(backend_mutex)
-{
-    int error = backend_class->link_create(backend, want, link, errp);
-    if (error == EEXIST) {
-        char *holder = find_if_id_holder(want->if_id, want->name);
-
-        free(*errp);
-        *errp = xasprintf("options:if_id=%"PRIu32" is already used by %s: "
-                          "each xfrm device of a network namespace needs an "
-                          "if_id of its own", want->if_id,
-                          holder ? holder : "another device");
-        free(holder);
-        conflict_seen = true;
-    }
-    return error;
-}
-
-/* Makes sure that the device 'want' exists, perhaps with the if_id of before,
- * which '*prior' becomes.  Stores what was found or made in '*link', and
- * whether it was there before in '*existed'. */
-static int
-ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
-              bool *existed, uint32_t *prior, char **errp)
-    OVS_REQUIRES(backend_mutex)
-{
-    int error = backend_class->link_get(backend, want->name, link);
-    *existed = !error;
-    *prior = error ? 0 : link->spec.if_id;
-    if (error == ENODEV) {
-        return create_device(want, link, errp);
-    } else if (error) {
-        *errp = xasprintf("could not look up device \"%s\" (%s)", want->name,
-                          ovs_strerror(error));
-        return error;
-    }
-
-    if (!link->is_xfrm) {
-        *errp = xasprintf("a device \"%s\" exists that is not an xfrm "
-                          "interface: give the port another name or remove "
-                          "the device", want->name);
-        return EEXIST;
-    } else if (link->external) {
-        *errp = xasprintf("device \"%s\" is an \"external\" xfrm interface, "
-                          "which has no if_id: give the port another name or "
-                          "remove the device", want->name);
-        return EEXIST;
-    }
-
-    bool same_dev = !strcmp(link->spec.dev, want->dev);
-    if (link->spec.if_id == want->if_id && same_dev) {
-        return (link->up ? 0
-                : backend_class->link_set_up(backend, want->name, errp));
-    }
-    if (!link->ours) {
-        *errp = (link->spec.if_id != want->if_id
-                 ? xasprintf("device \"%s\" exists with if_id %"PRIu32" and "
-                             "is not ours, options:if_id is %"PRIu32": give "
-                             "the port another name, set options:if_id=%"PRIu32
-                             " to use the device as it is, or remove it",
-                             want->name, link->spec.if_id, want->if_id,
-                             link->spec.if_id)
-                 : xasprintf("device \"%s\" exists on device \"%s\" and is "
-                             "not ours, options:dev is \"%s\": the underlying "
-                             "device can't be changed, remove the device or "
-                             "change options:dev", want->name,
-                             link->spec.dev, want->dev));
-        return EEXIST;
-    }
-
-    if (same_dev) {
-        /* The engine changes it, after it has taken away what is there under
-         * the old if_id. */
-        char *holder = find_if_id_holder(want->if_id, want->name);
-
-        if (holder) {
-            *errp = xasprintf("options:if_id=%"PRIu32" is already used by %s",
-                              want->if_id, holder);
-            free(holder);
-            conflict_seen = true;
-            /* The holder may wait for ours in turn. */
-            xfrm_engine_abandon(want->name);
-            return EEXIST;
-        }
-        return (link->up ? 0
-                : backend_class->link_set_up(backend, want->name, errp));
-    }
-
-    /* The kernel can't move a device to another 'dev'. */
-    error = backend_class->link_delete(backend, want->name, errp);
-    if (!error) {
-        *existed = false;
-        error = create_device(want, link, errp);
-    }
-    return error;
-}
-
-/* Configuration. */
-
 static void
 set_warning(struct netdev_xfrm *dev, char *warning)
 {
@@ -300,31 +180,15 @@ set_warning(struct netdev_xfrm *dev, char *warning)
     dev->warning = warning;
 }
 
-/* True if the device of 'dev', which is configured, is still there and still
- * what it was made as, but for an if_id that the engine sets right.  A change
- * of it by hand is as good as its loss: the bridge takes the port away and
- * adds it anew. */
-static bool
-device_is_intact(const struct netdev_xfrm *dev)
-    OVS_REQUIRES(backend_mutex)
-{
-    struct xfrm_link_state link;
-
-    return (!backend_class->link_get(backend, netdev_get_name(&dev->up.up),
-                                     &link)
-            && link.is_xfrm && !link.external
-            && (dev->owned || link.spec.if_id == dev->options.if_id));
-}
-
 static int
 apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
               char **errp)
-    OVS_REQUIRES(backend_mutex)
 {
     const char *name = netdev_get_name(&dev->up.up);
     struct xfrm_port_config config = { .adopted = false };
+    struct xfrm_capabilities caps;
     struct xfrm_link_state link;
-    bool existed;
+    bool existed, conflict;
     int error;
 
     if (strlen(name) >= IFNAMSIZ) {
@@ -344,14 +208,14 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         return EEXIST;
     }
 
-    error = open_backend();
+    error = xfrm_device_open(errp);
     if (error) {
-        *errp = xstrdup(backend_error ? backend_error : ovs_strerror(error));
         return error;
     }
 
     if (dev->configured) {
-        bool intact = device_is_intact(dev);
+        bool intact = xfrm_device_is_intact(name, dev->options.if_id,
+                                            dev->owned);
 
         if (intact && xfrm_options_equals(&dev->options, options)) {
             /* "mtu_request" may have gone, which nobody tells us. */
@@ -385,8 +249,9 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     }
 
     xfrm_engine_settle_removal(name);
-    error = ensure_device(&config.link, &link, &existed, &config.prior_if_id,
-                          errp);
+    error = xfrm_device_ensure(&config.link, &link, &existed,
+                               &config.prior_if_id, &conflict, errp);
+    conflict_seen |= conflict;
     if (error) {
         return error;
     }
@@ -401,8 +266,9 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     VLOG_DBG("%s: %s device, if_id %"PRIu32, name,
              existed ? "existing" : "new", options->if_id);
     if (!dev->configured) {
+        xfrm_device_get_capabilities(&caps);
         VLOG_INFO("%s: datapath %s, inbound policies %s", name,
-                  backend->caps.datapath, backend->caps.enforces_inbound
+                  caps.datapath, caps.enforces_inbound
                   ? "enforced" : "not enforced on what goes to the bridge");
     }
     if (!dev->configured && existed) {
@@ -434,9 +300,7 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
         free(warning);
     } else {
         set_warning(dev, warning);
-        ovs_mutex_lock(&backend_mutex);
         error = apply_options(dev, &options, errp);
-        ovs_mutex_unlock(&backend_mutex);
         xfrm_options_destroy(&options);
     }
 
@@ -520,13 +384,7 @@ netdev_xfrm_get_custom_stats(const struct netdev *netdev,
     struct xfrm_counter *counters, *own = NULL;
     size_t n, n_own = 0;
     xfrm_engine_get_counters(&counters, &n);
-    ovs_mutex_lock(&backend_mutex);
-    if (backend) {
-        /* A device that is gone by now has counted nothing. */
-        backend_class->link_counters(backend, netdev_get_name(netdev),
-                                     &own, &n_own);
-    }
-    ovs_mutex_unlock(&backend_mutex);
+    xfrm_device_get_counters(netdev_get_name(netdev), &own, &n_own);
     xfrm_status_to_custom_stats(&status, counters, n, own, n_own, stats);
     free(counters);
     free(own);
@@ -711,14 +569,7 @@ netdev_xfrm_dpif_type_from_name(const char *name)
         return type;
     }
 
-    struct xfrm_link_state link;
-    ovs_mutex_lock(&backend_mutex);
-    if (!open_backend() && !backend_class->link_get(backend, name, &link)
-        && link.is_xfrm && !link.external) {
-        type = netdev_xfrm_class.type;
-    }
-    ovs_mutex_unlock(&backend_mutex);
-    return type;
+    return xfrm_device_is_port(name) ? netdev_xfrm_class.type : type;
 }
 
 /* Start and end. */
@@ -727,6 +578,7 @@ void
 netdev_xfrm_register(bool dummy)
 {
     backend_class = dummy ? &xfrm_backend_dummy : &xfrm_backend_kernel;
+    xfrm_device_init(backend_class);
     orphan_seq = seq_create();
 
     netdev_xfrm_class = netdev_linux_class;
@@ -780,13 +632,5 @@ netdev_xfrm_unregister(void)
         }
     }
     xfrm_engine_stop();
-
-    ovs_mutex_lock(&backend_mutex);
-    if (backend) {
-        backend_class->close(backend);
-        backend = NULL;
-    }
-    free(backend_error);
-    backend_error = NULL;
-    ovs_mutex_unlock(&backend_mutex);
+    xfrm_device_close();
 }
