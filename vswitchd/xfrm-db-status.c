@@ -4,7 +4,8 @@
  *
  * A row's state and error are written at once, its counters every few seconds.
  * What the database says already is not written: after a restart with nothing
- * changed, that is all of it.  Notes are in xfrm-db-notes.c.  See
+ * changed, that is all but the counters, which are those of a process that has
+ * ended and are written soon.  Notes are in xfrm-db-notes.c.  See
  * xfrm-db-private.h; below xfrm-db.c. */
 
 #include <config.h>
@@ -22,6 +23,7 @@
 #include "xfrm-engine.h"
 
 #define COUNTER_INTERVAL 5000   /* Milliseconds, as Open vSwitch's own. */
+#define FIRST_INTERVAL 500      /* The same after a restart. */
 #define MAX_ROWS 1000           /* In one transaction. */
 
 struct xfrm_db_counters {
@@ -171,6 +173,28 @@ xfrm_db_status_restart(struct xfrm_db_row *row)
     }
 }
 
+/* Has the counters of 'row' written in 'interval' milliseconds. */
+static void
+count_in(struct xfrm_db_row *row, long long int interval)
+{
+    struct ovs_list *before;
+
+    row->counters_due = time_msec() + interval;
+    move_to(row, &counting);
+
+    /* Not many are due later than this one: only after a restart intervals
+     * differ, and then the short ones come first. */
+    for (before = row->list_node.prev; before != &counting;
+         before = before->prev) {
+        if (CONTAINER_OF(before, struct xfrm_db_row,
+                         list_node)->counters_due <= row->counters_due) {
+            break;
+        }
+    }
+    ovs_list_remove(&row->list_node);
+    ovs_list_insert(before->next, &row->list_node);
+}
+
 /* Takes over the contents of 'result'. */
 static void
 take_result(struct xfrm_row_result *result)
@@ -197,8 +221,8 @@ take_result(struct xfrm_row_result *result)
         make_dirty(row);
     } else if (!row->dirty && row->counters
                && row->counters_due == LLONG_MAX) {
-        row->counters_due = time_msec() + COUNTER_INTERVAL;
-        move_to(row, &counting);
+        count_in(row, result->has_counters && !row->written
+                      ? FIRST_INTERVAL : COUNTER_INTERVAL);
     }
 }
 
@@ -311,6 +335,7 @@ write_row(const struct xfrm_db_feed *feed, struct xfrm_db_row *row,
     json_array_add(operations, update);
 
     row->dirty = false;
+    row->written = true;
     row->counters_due = LLONG_MAX;
     move_to(row, &written);
 }

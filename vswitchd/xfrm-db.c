@@ -365,7 +365,7 @@ begin_change(bool all)
         struct xfrm_db_template *template;
 
         HMAP_FOR_EACH (row, node, &rows) {
-            row->seen = false;
+            row->seen = row->written = false;
             row->written_state = XFRM_DB_NO_STATE;
         }
         HMAP_FOR_EACH_SAFE (template, node, &templates) {
