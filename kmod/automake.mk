@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	kmod/lint-exceptions \
 	kmod/bundle.c \
 	kmod/bundle.h \
+	kmod/changes.c \
 	kmod/compat.h \
 	kmod/dkms.conf.in \
 	kmod/encap.c \

@@ -7,11 +7,16 @@
  * and SA depends on, and it is checked for each packet:
  *
  *   - dst_check() sees a policy that was deleted, replaced or has expired, an
- *     SA that is gone or was superseded, another outer route, a device that
- *     is down, another path MTU;
- *   - a new policy moves the namespace's route generation;
+ *     SA that is gone, another outer route, a device that is down, another path
+ *     MTU;
+ *   - changes.c counts what makes another policy or SA the better choice;
  *   - after a second an entry is resolved again whatever the checks say, which
  *     also keeps the use time of the policy right.
+ *
+ * An entry gives way only to a flow that asks for its place twice while nobody
+ * else does, the flow that has the place included.  So any number of flows, or of
+ * packets that are the only ones of their flow, neither evict the busy ones nor
+ * pay for being kept.
  *
  * Entries hold SAs and, through them, devices, so they go when a device or a
  * port goes, and a sweep takes those that no packet asks for any more.
@@ -32,7 +37,7 @@
 #include "bundle.h"
 #include "port.h"
 
-#define N_ENTRIES_LOG 9
+#define N_ENTRIES_LOG 11
 #define N_ENTRIES BIT(N_ENTRIES_LOG)
 #define MAX_AGE HZ
 #define SWEEP_EVERY (5 * HZ)
@@ -41,7 +46,9 @@ struct bundle_entry {
 	struct xport_bundle_key key;
 	struct dst_entry *dst;		/* NULL: empty */
 	unsigned long until;		/* jiffies */
+	u32 changes;
 	int genid;
+	u32 suitor;			/* hash of who asked last, in vain */
 };
 
 struct bundle_stub {
@@ -58,25 +65,54 @@ struct bundle_cache {
 
 static struct bundle_cache **caches;	/* by CPU */
 
-static unsigned int hash_key(const struct xport_bundle_key *key)
+static int n_words(const struct xport_bundle_key *key)
 {
-	u64 h = 0;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(key->words); i++)
-		h = (h ^ key->words[i]) * GOLDEN_RATIO_64;
-	return h >> (64 - N_ENTRIES_LOG);
+	return key->family == AF_INET ? XPORT_KEY_WORDS4 : XPORT_KEY_WORDS6;
 }
 
+static u64 mix(u64 h, u64 word)
+{
+	return (h ^ word) * GOLDEN_RATIO_64;
+}
+
+static u32 hash_key(const struct xport_bundle_key *key)
+{
+	const u64 *w = key->words;
+	u64 h;
+	int i;
+
+	h = mix(mix(mix(mix(w[0], w[1]), w[2]), w[3]), w[4]);
+	if (key->family != AF_INET)
+		for (i = XPORT_KEY_WORDS4; i < XPORT_KEY_WORDS6; i++)
+			h = mix(h, w[i]);
+	return h >> 32;
+}
+
+static struct bundle_entry *entry_of(struct bundle_cache *c, u32 hash)
+{
+	return &c->entries[hash >> (32 - N_ENTRIES_LOG)];
+}
+
+/* The words that both families have tell them apart. */
 static bool same_key(const struct xport_bundle_key *a,
 		     const struct xport_bundle_key *b)
 {
-	u64 diff = 0;
-	int i;
+	const u64 *v = a->words, *w = b->words;
 
-	for (i = 0; i < ARRAY_SIZE(a->words); i++)
-		diff |= a->words[i] ^ b->words[i];
-	return !diff;
+	if ((v[0] ^ w[0]) | (v[1] ^ w[1]) | (v[2] ^ w[2]) | (v[3] ^ w[3]) |
+	    (v[4] ^ w[4]))
+		return false;
+	return b->family == AF_INET ||
+	       !memcmp(v + XPORT_KEY_WORDS4, w + XPORT_KEY_WORDS4,
+		       (XPORT_KEY_WORDS6 - XPORT_KEY_WORDS4) * sizeof(*w));
+}
+
+static bool is_current(const struct bundle_entry *e, struct net *net)
+{
+	/* What neither policy nor SA is, such as security labels, moves these. */
+	return e->changes == xport_changes() &&
+	       e->genid == rt_genid_ipv4(net) &&
+	       time_before(jiffies, e->until);
 }
 
 static void drop_entry(struct bundle_cache *c, struct bundle_entry *e)
@@ -104,13 +140,13 @@ struct dst_entry *xport_bundle_find(struct net *net,
 	struct dst_entry *dst = NULL;
 	struct bundle_entry *e;
 
-	e = &c->entries[hash_key(key)];
+	e = entry_of(c, hash_key(key));
 	spin_lock(&c->lock);
 	if (e->dst && same_key(&e->key, key)) {
-		if (e->genid == rt_genid_ipv4(net) &&
-		    time_before(jiffies, e->until) && dst_check(e->dst, 0)) {
+		if (is_current(e, net) && dst_check(e->dst, 0)) {
 			dst = e->dst;
 			dst_hold(dst);
+			e->suitor = 0;
 		} else {
 			drop_entry(c, e);
 		}
@@ -119,48 +155,70 @@ struct dst_entry *xport_bundle_find(struct net *net,
 	return dst;
 }
 
+/* Call it before the packet is resolved: what changes later makes it void. */
+void xport_bundle_moment(struct net *net, struct xport_bundle_moment *moment)
+{
+	moment->changes = xport_changes();
+	moment->genid = rt_genid_ipv4(net);
+	/* Pairs with the full barrier in the increment of the generation. */
+	smp_rmb();
+}
+
 /*
- * Remembers DST, which was resolved for KEY after GENID was read.  Called with
- * BHs off.
+ * Remembers DST, which was resolved for KEY after MOMENT, unless the place is
+ * taken.  Called with BHs off.
  */
-void xport_bundle_keep(const struct xport_bundle_key *key,
-		       struct dst_entry *dst, int genid)
+void xport_bundle_keep(struct net *net, const struct xport_bundle_key *key,
+		       struct dst_entry *dst,
+		       const struct xport_bundle_moment *moment)
 {
 	struct bundle_cache *c = caches[smp_processor_id()];
 	const struct xfrm_dst *xdst = (const struct xfrm_dst *)dst;
+	u32 hash = hash_key(key);
 	struct bundle_entry *e;
 
 	/* The kernel's check looks at the first policy of a bundle only. */
 	if (xdst->num_pols != 1 || !dst->obsolete)
 		return;
-	e = &c->entries[hash_key(key)];
+	e = entry_of(c, hash);
 	spin_lock(&c->lock);
+	if (e->dst && is_current(e, net) && e->suitor != hash) {
+		e->suitor = hash;
+		goto out;
+	}
 	if (e->dst)
 		drop_entry(c, e);
-	e->key = *key;
-	e->genid = genid;
+	memcpy(e->key.words, key->words, n_words(key) * sizeof(u64));
+	e->changes = moment->changes;
+	e->genid = moment->genid;
 	e->until = jiffies + MAX_AGE;
+	e->suitor = 0;
 	dst_hold(dst);
 	e->dst = dst;
 	c->used++;
+out:
 	spin_unlock(&c->lock);
 }
 
 static struct dst_entry *make_stub(struct net *net, unsigned short family)
 {
+	struct dst_entry *dst = NULL;
 	struct rt6_info *rt6;
 	struct rtable *rt4;
 
 	if (family == AF_INET) {
 		rt4 = rt_dst_alloc(net->loopback_dev, 0, RTN_UNICAST, true);
-		return rt4 ? &rt4->dst : NULL;
+		if (rt4)
+			dst = &rt4->dst;
+	} else {
+		rt6 = ip6_dst_alloc(net, net->loopback_dev, 0);
+		if (rt6)
+			dst = &rt6->dst;
 	}
-	rt6 = ip6_dst_alloc(net, net->loopback_dev, 0);
-	if (!rt6)
-		return NULL;
-	/* Good until the next change of a route or policy, like IPv4's. */
-	rt6->sernum = rt_genid_ipv6(net);
-	return &rt6->dst;
+	/* It leads nowhere, so no change of a route makes it wrong. */
+	if (dst)
+		dst->obsolete = DST_OBSOLETE_NONE;
+	return dst;
 }
 
 /*
@@ -175,7 +233,7 @@ struct dst_entry *xport_stub_route(struct net *net, unsigned short family)
 	struct dst_entry *dst;
 
 	spin_lock(&c->lock);
-	if (stub->dst && (stub->net != net || !dst_check(stub->dst, 0)))
+	if (stub->dst && stub->net != net)
 		drop_stub(stub);
 	if (!stub->dst) {
 		stub->dst = make_stub(net, family);

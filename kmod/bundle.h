@@ -13,33 +13,51 @@ struct net;
 struct xport;
 
 /*
- * All that policy and SA are chosen by.  Zeroed before it is filled; compared
- * by words.
+ * All that policy and SA are chosen by.  Every byte of the words that the family
+ * uses is set; they are hashed and compared.
  */
+#define XPORT_KEY_WORDS4 5
+#define XPORT_KEY_WORDS6 9
+
 struct xport_bundle_key {
 	union {
 		struct {
 			const struct xport *port;
-			struct in6_addr saddr, daddr;
 			u32 uli;		/* ports, ICMP type, ... */
 			u32 mark;
 			u32 secid;
 			u32 if_id;
 			int link;
-			__be32 flowlabel;
 			u16 family;
 			u8 proto;
 			u8 tos;
-			u32 zero;
+			union {
+				struct {
+					__be32 saddr4, daddr4;
+				};
+				struct {
+					struct in6_addr saddr6, daddr6;
+					__be32 flowlabel;
+					u32 zero;
+				};
+			};
 		};
-		u64 words[9];
+		u64 words[XPORT_KEY_WORDS6];
 	};
+};
+
+/* When a bundle was resolved, in numbers that move with what it depends on. */
+struct xport_bundle_moment {
+	u32 changes;
+	int genid;
 };
 
 struct dst_entry *xport_bundle_find(struct net *net,
 				    const struct xport_bundle_key *key);
-void xport_bundle_keep(const struct xport_bundle_key *key,
-		       struct dst_entry *dst, int genid);
+void xport_bundle_moment(struct net *net, struct xport_bundle_moment *moment);
+void xport_bundle_keep(struct net *net, const struct xport_bundle_key *key,
+		       struct dst_entry *dst,
+		       const struct xport_bundle_moment *moment);
 struct dst_entry *xport_stub_route(struct net *net, unsigned short family);
 void xport_bundle_forget(const struct xport *port);
 int xport_bundle_init(void);

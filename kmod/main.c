@@ -17,9 +17,10 @@ static int __init xport_module_init(void)
 	err = xport_table_init();
 	if (err)
 		return err;
+	xport_changes_init();
 	err = xport_bundle_init();
 	if (err)
-		goto table;
+		goto changes;
 	err = xport_receive_init();
 	if (err)
 		goto bundle;
@@ -37,7 +38,8 @@ receive:
 	xport_receive_exit();
 bundle:
 	xport_bundle_exit();
-table:
+changes:
+	xport_changes_exit();
 	xport_table_exit();
 	return err;
 }
@@ -48,6 +50,7 @@ static void __exit xport_module_exit(void)
 	xport_encap_exit();
 	xport_receive_exit();
 	xport_bundle_exit();
+	xport_changes_exit();
 	xport_table_exit();
 }
 

@@ -93,6 +93,11 @@ int xport_table_rekey(struct xport *port, u32 if_id);
 struct xport *xport_find(struct net *net, u32 if_id);
 struct xport *xport_find_any(struct net *net, u32 if_id);
 
+/* changes.c */
+void xport_changes_init(void);
+void xport_changes_exit(void);
+u32 xport_changes(void);
+
 /* link.c */
 int xport_link_init(void);
 void xport_link_exit(void);

@@ -21,6 +21,15 @@
 #include "compat.h"
 #include "port.h"
 
+/* Where a packet wants to go. */
+struct xport_goal {
+	struct net *net;
+	u32 if_id;
+	int link;
+	unsigned short family;
+};
+
+/* The same as the kernel's lookup wants it: large, so only for who needs it. */
 struct xport_way {
 	struct net *net;
 	struct flowi fl;
@@ -155,54 +164,136 @@ retry:
 	return dst;
 }
 
-static void make_key(struct xport_bundle_key *key, const struct xport *port,
-		     const struct xport_way *way)
+/* KEY of the flow that was decoded. */
+static void make_key(struct xport_bundle_key *key, const struct xport_way *way)
 {
 	const struct flowi *fl = &way->fl;
 
-	memset(key, 0, sizeof(*key));
-	key->port = port;
 	key->mark = fl->flowi_mark;
 	key->secid = fl->flowi_secid;
-	key->if_id = way->if_id;
-	key->link = way->link;
-	key->family = way->family;
 	key->proto = fl->flowi_proto;
 	key->tos = xport_flow_tos(fl);
 	BUILD_BUG_ON(sizeof(fl->u.ip4.uli) != sizeof(key->uli));
 	if (way->family == AF_INET) {
-		key->saddr.s6_addr32[0] = fl->u.ip4.saddr;
-		key->daddr.s6_addr32[0] = fl->u.ip4.daddr;
+		key->saddr4 = fl->u.ip4.saddr;
+		key->daddr4 = fl->u.ip4.daddr;
 		memcpy(&key->uli, &fl->u.ip4.uli, sizeof(key->uli));
 	} else {
-		key->saddr = fl->u.ip6.saddr;
-		key->daddr = fl->u.ip6.daddr;
+		key->saddr6 = fl->u.ip6.saddr;
+		key->daddr6 = fl->u.ip6.daddr;
 		key->flowlabel = fl->u.ip6.flowlabel;
+		key->zero = 0;
 		memcpy(&key->uli, &fl->u.ip6.uli, sizeof(key->uli));
 	}
 }
 
-/* The bundle for WAY, remembered or resolved; NULL with *REASON set. */
+/*
+ * The same KEY as make_key() would find, for the packets that nearly all are,
+ * without decoding them for the kernel's lookup first.  False for all others.
+ */
+static bool read_key(struct xport_bundle_key *key, struct sk_buff *skb)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	unsigned int ihl = iph->ihl * 4;
+	const u8 *l4;
+	u32 uli = 0;
+
+	/* A security label comes from the path. */
+	if (skb->protocol != htons(ETH_P_IP) || ip_is_fragment(iph) ||
+	    secpath_exists(skb))
+		return false;
+	switch (iph->protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		if (!pskb_may_pull(skb, ihl + 4))
+			return false;
+		iph = ip_hdr(skb);
+		l4 = (const u8 *)iph + ihl;
+		memcpy(&uli, l4, 4);
+		break;
+	default:
+		return false;
+	}
+	key->uli = uli;
+	key->mark = skb->mark;
+	key->secid = 0;
+	key->proto = iph->protocol;
+	key->tos = iph->tos & ~INET_ECN_MASK;
+	key->saddr4 = iph->saddr;
+	key->daddr4 = iph->daddr;
+	return true;
+}
+
+static bool decode(struct xport_way *way, struct sk_buff *skb)
+{
+	if (way->family == AF_INET6) {
+		/* decode_session() finds ports by the first next header. */
+		IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
+	}
+	if (xport_decode_session(way->net, skb, &way->fl, way->family))
+		return false;
+	way->fl.flowi_oif = way->link;
+	return true;
+}
+
+/*
+ * The bundle for SKB by the kernel's lookup, unless KEY has to be decoded first
+ * and the bundle for it is remembered.  Not inline: all that this needs would be
+ * zeroed for every packet.
+ */
+static noinline struct dst_entry *
+decode_and_find(struct xport *port, const struct xport_goal *goal,
+		struct sk_buff *skb, struct xport_bundle_key *key,
+		bool have_key, enum xport_reason *reason)
+{
+	struct xport_way way = {
+		.net = goal->net,
+		.if_id = goal->if_id,
+		.link = goal->link,
+		.family = goal->family,
+	};
+	struct xport_bundle_moment moment;
+	struct dst_entry *dst;
+
+	if (!decode(&way, skb)) {
+		*reason = XPORT_TX_MALFORMED;
+		return NULL;
+	}
+	if (!have_key) {
+		make_key(key, &way);
+		dst = xport_bundle_find(way.net, key);
+		if (dst)
+			return dst;
+	}
+	xport_bundle_moment(way.net, &moment);
+	dst = resolve(port, &way, reason);
+	if (dst)
+		xport_bundle_keep(way.net, key, dst, &moment);
+	return dst;
+}
+
+/* The bundle for SKB, remembered or resolved; NULL with *REASON set. */
 static struct dst_entry *find_bundle(struct xport *port,
-				     const struct xport_way *way,
+				     const struct xport_goal *goal,
+				     struct sk_buff *skb,
 				     enum xport_reason *reason)
 {
 	struct xport_bundle_key key;
 	struct dst_entry *dst;
-	int genid;
+	bool have_key;
 
-	make_key(&key, port, way);
-	dst = xport_bundle_find(way->net, &key);
-	if (dst)
-		return dst;
-	/* Read first: what changes from here on makes the entry useless. */
-	genid = rt_genid_ipv4(way->net);
-	/* Pairs with the full barrier in the increment of the number. */
-	smp_rmb();
-	dst = resolve(port, way, reason);
-	if (dst)
-		xport_bundle_keep(&key, dst, genid);
-	return dst;
+	key.port = port;
+	key.if_id = goal->if_id;
+	key.link = goal->link;
+	key.family = goal->family;
+	have_key = read_key(&key, skb);
+	if (have_key) {
+		dst = xport_bundle_find(goal->net, &key);
+		if (dst)
+			return dst;
+	}
+	return decode_and_find(port, goal, skb, &key, have_key, reason);
 }
 
 /*
@@ -238,22 +329,22 @@ static bool take_header(struct sk_buff *skb, unsigned short *family)
 }
 
 /* Where an external port's packet says it wants to go. */
-static bool read_metadata(const struct sk_buff *skb, struct xport_way *way)
+static bool read_metadata(const struct sk_buff *skb, struct xport_goal *goal)
 {
 	const struct xfrm_md_info *md = skb_xfrm_md_info(skb);
 	const struct ip_tunnel_info *tun;
 
 	if (md) {
-		way->if_id = md->if_id;
-		way->link = md->link;
-		return way->if_id;
+		goal->if_id = md->if_id;
+		goal->link = md->link;
+		return goal->if_id;
 	}
 	/* Open vSwitch knows tunnel keys only. */
 	tun = skb_tunnel_info(skb);
 	if (tun && tun->mode & IP_TUNNEL_INFO_TX) {
-		way->if_id = be32_to_cpu(tunnel_id_to_key32(tun->key.tun_id));
-		way->link = 0;
-		return way->if_id;
+		goal->if_id = be32_to_cpu(tunnel_id_to_key32(tun->key.tun_id));
+		goal->link = 0;
+		return goal->if_id;
 	}
 	return false;
 }
@@ -270,52 +361,44 @@ static bool too_big(const struct sk_buff *skb, unsigned short family, u32 mtu)
 
 static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 {
-	struct xport_way way = { .net = port->key.net };
-	enum xport_reason reason = XPORT_TX_NO_ROUTE;
+	enum xport_reason reason;
+	struct xport_goal goal;
 	struct dst_entry *dst;
 	unsigned int len;
 	u32 mtu;
 	int err;
 
-	if (!take_header(skb, &way.family))
+	goal.net = port->key.net;
+	if (!take_header(skb, &goal.family))
 		return XPORT_TX_MALFORMED;
 	if (port->external) {
-		if (!read_metadata(skb, &way))
+		if (!read_metadata(skb, &goal))
 			return XPORT_TX_NO_KEY;
 	} else {
-		way.if_id = xport_if_id(port);
-		way.link = READ_ONCE(port->link);
+		goal.if_id = xport_if_id(port);
+		goal.link = READ_ONCE(port->link);
 	}
 	memset(skb->cb, 0, max(sizeof(struct inet_skb_parm),
 			       sizeof(struct inet6_skb_parm)));
-	if (way.family == AF_INET6) {
-		/* decode_session() finds ports by the first next header. */
-		IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
-	}
-	if (xport_decode_session(way.net, skb, &way.fl, way.family))
-		return XPORT_TX_MALFORMED;
-	way.fl.flowi_oif = way.link;
-
-	dst = find_bundle(port, &way, &reason);
+	dst = find_bundle(port, &goal, skb, &reason);
 	if (!dst)
 		return reason;
 
 	mtu = min_t(u32, dst_mtu(dst), READ_ONCE(port->dev->mtu));
-	if (way.family == AF_INET6)
+	if (goal.family == AF_INET6)
 		mtu = max_t(u32, mtu, IPV6_MIN_MTU);
-	if (too_big(skb, way.family, mtu)) {
+	if (too_big(skb, goal.family, mtu)) {
 		dst_release(dst);
 		xport_pmtu_answer(port, skb, mtu);
 		return XPORT_TX_TOO_BIG;
 	}
 
 	len = skb->len;
-	skb_scrub_packet(skb, !net_eq(way.net, dev_net(port->dev)));
-	skb_dst_drop(skb);
+	skb_scrub_packet(skb, !net_eq(goal.net, dev_net(port->dev)));
 	skb_dst_set(skb, dst);
 	skb->dev = dst->dev;
 	/* Takes the packet, whatever it returns. */
-	err = dst_output(way.net, skb->sk, skb);
+	err = dst_output(goal.net, skb->sk, skb);
 	if (net_xmit_eval(err) == 0) {
 		dev_sw_netstats_tx_add(port->dev, 1, len);
 		return XPORT_N_REASONS;
