@@ -68,6 +68,7 @@ TESTSUITE_AT = \
 	tests/unit-nonce.at \
 	tests/ovs-xfrmctl.at \
 	tests/ovs-xfrmctl-rekey.at \
+	tests/secrecy.at \
 	tests/dummy.at
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at \
