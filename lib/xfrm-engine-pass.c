@@ -502,7 +502,7 @@ xfrm_engine_next_wakeup(const struct engine *e)
 
     when = MIN(when, e->next_full);
     when = MIN(when, xfrm_acquires_next(&e->acquires));
-    if (!ctx->backend || !ctx->nonces) {
+    if (xfrm_engine_lacks_resources(e)) {
         when = MIN(when, e->next_open);
     }
     if (ctx->next_due != LLONG_MAX) {

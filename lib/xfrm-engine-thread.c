@@ -174,10 +174,9 @@ open_resources(struct engine *e)
     struct xfrm_port_context *ctx = &e->ctx;
     long long int now = time_msec();
 
-    if ((ctx->backend && ctx->nonces) || now < e->next_open) {
+    if (!xfrm_engine_lacks_resources(e) || now < e->next_open) {
         return;
     }
-    e->next_open = now + BACKOFF_MIN * 5;
 
     if (!ctx->backend) {
         char *message = NULL;
@@ -200,7 +199,7 @@ open_resources(struct engine *e)
         free(ctx->backend_error);
         ctx->backend_error = message;
     }
-    if (!ctx->nonces) {
+    if (!ctx->nonces && e->n) {
         char *message = NULL;
 
         if (xfrm_nonce_open(e->nonce_path, &ctx->nonces, &message)) {
@@ -216,6 +215,7 @@ open_resources(struct engine *e)
         free(ctx->nonce_error);
         ctx->nonce_error = message;
     }
+    e->next_open = xfrm_engine_lacks_resources(e) ? now + BACKOFF_MIN * 5 : 0;
 
     ovs_mutex_lock(&xfrm_shared.mutex);
     if (ctx->backend) {

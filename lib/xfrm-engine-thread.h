@@ -65,6 +65,15 @@ struct engine {
     bool changed;               /* Observers must look. */
 };
 
+/* Is something not open that is needed?  A process without ports needs no
+ * marks: it may be one that waits for another ovs-vswitchd to end, which has the
+ * file locked. */
+static inline bool
+xfrm_engine_lacks_resources(const struct engine *e)
+{
+    return !e->ctx.backend || (!e->ctx.nonces && e->n);
+}
+
 /* xfrm-engine-events.c. */
 void xfrm_engine_make_all_due(struct engine *);
 void xfrm_engine_receive_events(struct engine *);

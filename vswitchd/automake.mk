@@ -5,6 +5,8 @@ man_MANS += vswitchd/ovs-vswitchd.8
 
 vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/ovs-vswitchd.c \
+	vswitchd/xfrm-charge.c \
+	vswitchd/xfrm-charge.h \
 	vswitchd/xfrm-db.c \
 	vswitchd/xfrm-db.h \
 	vswitchd/xfrm-db-feed.c \
@@ -26,15 +28,18 @@ vswitchd_ovs_vswitchd_SOURCES = \
 
 # Parts of the stock daemon that are in no library of Open vSwitch.  What the
 # bridge writes into Interface:error goes through xfrm-report.c, which knows
-# what the engine found out meanwhile.
+# what the engine found out meanwhile; what it asks about its lock goes through
+# xfrm-charge.c.
 OVS_VSWITCHD_OBJECTS = \
 	vswitchd/ovs-bridge.$(OBJEXT) \
 	vswitchd/ovs-system-stats.$(OBJEXT)
 vswitchd/ovs-bridge.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/bridge.c \
-		_ovs/stamp-build
+		$(srcdir)/vswitchd/automake.mk _ovs/stamp-build
 	@$(MKDIR_P) vswitchd
 	$(AM_V_CC)$(OVS_COMPILE) \
 		-Dovsrec_interface_set_error=xfrm_report_set_error \
+		-Dovsdb_idl_has_lock=xfrm_charge_has_lock \
+		-Dovsdb_idl_is_lock_contended=xfrm_charge_is_contended \
 		-c -o $@ $(OVS_SRCDIR)/vswitchd/bridge.c
 vswitchd/ovs-system-stats.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/system-stats.c \
 		_ovs/stamp-build

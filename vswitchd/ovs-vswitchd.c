@@ -41,6 +41,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "vswitchd/bridge.h"
+#include "vswitchd/xfrm-charge.h"
 #include "vswitchd/xfrm-db.h"
 #include "vswitchd/xfrm-report.h"
 #include "vswitchd/xfrm-unixctl.h"
@@ -270,8 +271,10 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         unixctl_server_run(unixctl);
         netdev_run();
         netdev_xfrm_run();
-        xfrm_report_run();
-        xfrm_db_run();
+        if (xfrm_charge_is_ours()) {
+            xfrm_report_run();
+            xfrm_db_run();
+        }
         xfrm_unixctl_run();
 
         memory_wait();
@@ -279,8 +282,10 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         unixctl_server_wait(unixctl);
         netdev_wait();
         netdev_xfrm_wait();
-        xfrm_report_wait();
-        xfrm_db_wait();
+        if (xfrm_charge_is_ours()) {
+            xfrm_report_wait();
+            xfrm_db_wait();
+        }
         xfrm_unixctl_wait();
         if (request->requested) {
             poll_immediate_wake();
