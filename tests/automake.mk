@@ -92,6 +92,8 @@ EXTRA_DIST += $(wildcard \
 	$(srcdir)/tests/vm \
 	$(srcdir)/tests/summarize \
 	$(srcdir)/tests/kmod-dropin \
+	$(srcdir)/tests/check-ovs \
+	$(srcdir)/tests/check-ovs.subset \
 	$(srcdir)/tests/data \
 	$(srcdir)/tests/fuzz \
 	$(srcdir)/tests/*.py \
@@ -168,6 +170,25 @@ check-system-here:
 bench-control: all
 	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
 		XFRM_SRCDIR='$(abs_srcdir)' \
+# Open vSwitch's own suite with our daemon.  "check-ovs" runs every test that
+# starts ovs-vswitchd, "check-ovs-subset" those that continuous integration has
+# time for.  CHECK_OVSFLAGS='--compare', '-j2', '--every', or numbers of tests.
+CHECK_OVS = \
+	$(PYTHON3) '$(abs_srcdir)/tests/check-ovs' \
+		--ovs-source='$(OVS_SRCDIR)' --ovs-build='$(OVS_BUILDDIR)' \
+		--daemon='$(abs_builddir)/vswitchd' \
+		--work='$(abs_builddir)/check-ovs'
+check-ovs: all
+	$(CHECK_OVS) $(CHECK_OVSFLAGS)
+check-ovs-subset: all
+	$(CHECK_OVS) --subset='$(abs_srcdir)/tests/check-ovs.subset' \
+		$(CHECK_OVSFLAGS)
+.PHONY: check-ovs check-ovs-subset
+CLEAN_LOCAL += clean-check-ovs
+clean-check-ovs:
+	rm -rf check-ovs
+.PHONY: clean-check-ovs
+
 		'$(abs_srcdir)/tests/vm/bench-control' '$(abs_builddir)' \
 		$(BENCHFLAGS)
 .PHONY: bench-control
