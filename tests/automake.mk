@@ -77,6 +77,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-xfrm.at \
 	tests/system-backend.at \
 	tests/system-db.at \
+	tests/system-interop.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod.at
 OVS_TESTSUITE_AT = \
@@ -91,9 +92,9 @@ EXTRA_DIST += $(TESTSUITE_AT) $(SYSTEM_TESTSUITE_AT) $(OTHER_AT)
 EXTRA_DIST += $(wildcard \
 	$(srcdir)/tests/vm \
 	$(srcdir)/tests/summarize \
-	$(srcdir)/tests/kmod-dropin \
 	$(srcdir)/tests/check-ovs \
 	$(srcdir)/tests/check-ovs.subset \
+	$(srcdir)/tests/kmod-dropin \
 	$(srcdir)/tests/data \
 	$(srcdir)/tests/fuzz \
 	$(srcdir)/tests/*.py \
@@ -158,6 +159,10 @@ check-local:
 # interfaces, ESP and Open vSwitch's module).
 SYSTEM_FLAGS = AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
 check-system: all $(check_PROGRAMS) $(check_DATA)
+	-@for name in strongswan; do \
+		$(srcdir)/tests/vm/packages --cache '$(OVS_CACHE)' $$name \
+			>/dev/null || echo "no $$name: its tests are skipped"; \
+	done
 	$(srcdir)/tests/vm/run --settle --timeout 2400 --share '$(abs_builddir)' \
 		$(VMFLAGS) -- '$(abs_srcdir)/tests/vm/suite' '$(abs_builddir)' \
 		system-testsuite $(SYSTEM_FLAGS)
@@ -165,11 +170,6 @@ check-system-here:
 	@$(RUN_TESTSUITE); run_testsuite tests/system-testsuite -j1
 .PHONY: check-system check-system-here
 
-# What many SAs, policies and ports cost: tests/vm/bench-control.
-# BENCHFLAGS='--full', '--only install', '--sas 1000'.
-bench-control: all
-	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
-		XFRM_SRCDIR='$(abs_srcdir)' \
 # Open vSwitch's own suite with our daemon.  "check-ovs" runs every test that
 # starts ovs-vswitchd, "check-ovs-subset" those that continuous integration has
 # time for.  CHECK_OVSFLAGS='--compare', '-j2', '--every', or numbers of tests.
@@ -189,6 +189,11 @@ clean-check-ovs:
 	rm -rf check-ovs
 .PHONY: clean-check-ovs
 
+# What many SAs, policies and ports cost: tests/vm/bench-control.
+# BENCHFLAGS='--full', '--only install', '--sas 1000'.
+bench-control: all
+	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
+		XFRM_SRCDIR='$(abs_srcdir)' \
 		'$(abs_srcdir)/tests/vm/bench-control' '$(abs_builddir)' \
 		$(BENCHFLAGS)
 .PHONY: bench-control
