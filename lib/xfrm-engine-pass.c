@@ -24,6 +24,12 @@ VLOG_DEFINE_THIS_MODULE(xfrm_engine_pass);
 #define BACKOFF_MAX 60000
 #define MAX_REST 1000           /* Between two comparisons. */
 
+/* Devices of an earlier process wait for their rows: this long after the last
+ * of them was declared if it is not known whether there are any, and longer if
+ * there is a database that has them.  Ten thousand take a while. */
+#define START_GRACE 5000
+#define LOAD_GRACE 60000
+
 /* A poll may take this fraction of the time, at most. */
 #define POLL_LOAD 20
 
@@ -388,6 +394,27 @@ xfrm_engine_is_resting(const struct engine *e, long long int now)
     return e->ctx.next_due <= now && now < e->rest_until;
 }
 
+/* Until when all that are not known yet are waited for. */
+long long int
+xfrm_engine_grace_end(const struct engine *e)
+{
+    return (!e->ctx.hold ? 0
+            : e->last_config + (e->watched ? LOAD_GRACE : START_GRACE));
+}
+
+/* Whether nothing can be said of any port yet, so that it would be a waste to
+ * look. */
+static bool
+all_wait(const struct engine *e, long long int now)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        if (e->entries[i]->port->not_before <= now) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Looks at everything that is due at 'now', according to 'due' and 'poll', and
  * corrects it.  Returns true if a snapshot shows the outcome. */
 static bool
@@ -402,7 +429,8 @@ compare(struct engine *e, long long int now, bool due, bool departing)
     }
     if (departing) {
         wrote = run_departures(e, now);
-        if (e->pruning && now >= e->next_prune) {
+        if (e->pruning && now >= e->next_prune
+            && now >= xfrm_engine_grace_end(e)) {
             run_prune(e, &wrote);
         }
         if (wrote && due && !take_snapshot(e, true)) {
@@ -443,12 +471,20 @@ void
 xfrm_engine_run_pass(struct engine *e, long long int now)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
-    bool poll = (e->n && now >= e->next_poll) || e->listing;
     bool full = now >= e->next_full;
-    bool departing = e->pruning && now >= e->next_prune;
+    bool departing = (e->pruning && now >= e->next_prune
+                      && now >= xfrm_engine_grace_end(e));
+    bool poll = e->listing;
     long long int cost;
     bool due, seen;
 
+    if (e->n && now >= e->next_poll) {
+        if (all_wait(e, now)) {
+            e->next_poll = now + POLL_INTERVAL;
+        } else {
+            poll = true;
+        }
+    }
     if (full || poll) {
         for (size_t i = 0; i < e->n; i++) {
             struct xfrm_port *port = e->entries[i]->port;
@@ -510,7 +546,9 @@ xfrm_engine_next_wakeup(const struct engine *e)
                              ctx->backend ? e->next_dump : e->next_open));
     }
     if (e->pruning) {
-        when = MIN(when, MAX(MAX(e->next_prune, e->next_dump),
+        long long int ready = MAX(e->next_prune, xfrm_engine_grace_end(e));
+
+        when = MIN(when, MAX(MAX(ready, e->next_dump),
                              ctx->backend ? 0 : e->next_open));
     }
     return when;

@@ -25,9 +25,6 @@
 
 VLOG_DEFINE_THIS_MODULE(xfrm_engine_thread);
 
-/* Devices of an earlier process wait this long for their rows, in ms. */
-#define START_GRACE 5000
-
 /* Notes what the main thread wants of 'entry'. */
 static void
 take_entry(struct engine *e, struct xfrm_entry *entry)
@@ -54,15 +51,37 @@ take_entry(struct engine *e, struct xfrm_entry *entry)
         e->if_ids[e->n_if_ids++] = entry->config.options.if_id;
     } else if (!entry->removal_begun) {
         entry->removal_begun = true;
+        port->not_before = 0;
         xfrm_port_make_due(port, &e->ctx, 0);
     }
     if (entry->kick) {
         entry->kick = false;
+        port->not_before = 0;
         xfrm_port_make_due(port, &e->ctx, 0);
         port->n_hasty = 0;
         e->next_files = e->next_dump = e->next_open = e->rest_until = 0;
     }
     e->listing |= entry->list;
+}
+
+/* Ports that wait for their rows wait no longer, or more patiently, when it is
+ * known whether there are rows. */
+static void
+adjust_waiting(struct engine *e, bool released)
+{
+    long long int end = released ? 0 : xfrm_engine_grace_end(e);
+
+    for (size_t i = 0; i < e->n; i++) {
+        struct xfrm_port *port = e->entries[i]->port;
+
+        if (port->not_before && !port->n_reconciled) {
+            port->due = port->not_before = end;
+        }
+        if (released) {
+            xfrm_port_make_due(port, &e->ctx, 0);
+        }
+    }
+    xfrm_engine_update_index(e);
 }
 
 /* Takes what the main thread has changed.  Returns false if the thread is to
@@ -73,6 +92,7 @@ take_changes(struct engine *e, uint64_t *ticketp)
 {
     struct ovs_list dead = OVS_LIST_INITIALIZER(&dead);
     struct xfrm_entry *entry;
+    bool was_watched = e->watched;
     bool releasing, go_on;
 
     ovs_mutex_lock(&xfrm_shared.mutex);
@@ -108,11 +128,11 @@ take_changes(struct engine *e, uint64_t *ticketp)
     if (e->reconfigured) {
         xfrm_entries_free(&dead);
         xfrm_engine_update_index(e);
+        e->last_config = time_msec();
     }
-    if (releasing) {
-        for (size_t i = 0; i < e->n; i++) {
-            xfrm_port_make_due(e->entries[i]->port, &e->ctx, 0);
-        }
+    if (releasing
+        || (e->ctx.hold && (e->reconfigured || e->watched != was_watched))) {
+        adjust_waiting(e, releasing);
     }
     return go_on;
 }
@@ -149,9 +169,9 @@ configure_ports(struct engine *e)
          * what is wanted, instead of over and over while they come. */
         waits = !port->gen && config.adopted && e->ctx.hold;
         xfrm_port_configure(port, &e->ctx, &config, gen);
+        port->not_before = waits ? xfrm_engine_grace_end(e) : 0;
         port->due = LLONG_MAX;
-        xfrm_port_make_due(port, &e->ctx, waits ? e->start_time + START_GRACE
-                                                : 0);
+        xfrm_port_make_due(port, &e->ctx, 0);
         port->backoff = port->n_hasty = 0;
     }
     if (e->reconfigured) {

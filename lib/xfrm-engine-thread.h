@@ -28,7 +28,7 @@ struct engine {
     long long int next_files;
     long long int next_full;
     long long int last_route_pass;
-    long long int start_time;
+    long long int last_config;  /* Last time that the registry changed. */
 
     /* How long dumps and whole passes take, in ms: those that many ports or
      * SAs make expensive come less often. */
@@ -82,6 +82,7 @@ void xfrm_engine_receive_events(struct engine *);
 void xfrm_engine_update_index(struct engine *);
 void xfrm_engine_run_rows(struct engine *) OVS_EXCLUDED(xfrm_shared.mutex);
 void xfrm_engine_poll_files(struct engine *, long long int now);
+long long int xfrm_engine_grace_end(const struct engine *);
 void xfrm_engine_run_pass(struct engine *, long long int now)
     OVS_EXCLUDED(xfrm_shared.mutex);
 bool xfrm_engine_is_resting(const struct engine *, long long int now);

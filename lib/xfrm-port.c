@@ -29,7 +29,7 @@ void
 xfrm_port_make_due(struct xfrm_port *port, struct xfrm_port_context *ctx,
                    long long int when)
 {
-    port->due = MIN(port->due, when);
+    port->due = MIN(port->due, MAX(when, port->not_before));
     ctx->next_due = MIN(ctx->next_due, port->due);
 }
 

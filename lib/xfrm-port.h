@@ -160,6 +160,8 @@ struct xfrm_port {
 
     /* When to compare again (LLONG_MAX: no need). */
     long long int due;
+    long long int not_before;   /* After a restart, for the sake of rows that
+                                 * are still to come; 0: does not wait. */
     unsigned int backoff;       /* ms; 0: the last time all went well. */
     unsigned int n_hasty;       /* Retries by events since it went well. */
 };
