@@ -51,6 +51,7 @@ struct xfrm_db_feed {
     /* The change that is under way. */
     bool changing;              /* Between begin() and end(). */
     bool all;
+    bool done;                  /* Only what it came with is to be freed. */
     struct ovsdb_cs_event *event;       /* NULL: only 'fetch'. */
     struct ovsdb_cs_db_update *update;
     int table;                  /* Next one: table and row. */
@@ -219,6 +220,20 @@ wipe_keys(const struct shash *columns)
     }
 }
 
+/* Frees 'columns', which belong to an update that is ours alone.  The rest of
+ * the update may be destroyed as before. */
+static void
+free_columns(const struct shash *columns_)
+{
+    struct shash *columns = CONST_CAST(struct shash *, columns_);
+    struct shash_node *node;
+
+    SHASH_FOR_EACH_SAFE (node, columns) {
+        json_destroy(node->data);
+        shash_delete(columns, node);
+    }
+}
+
 static void
 end_fetch(struct xfrm_db_feed *feed)
 {
@@ -236,7 +251,7 @@ end_change(struct xfrm_db_feed *feed)
     feed->update = NULL;
     ovsdb_cs_event_destroy(feed->event);
     feed->event = NULL;
-    feed->changing = false;
+    feed->changing = feed->done = false;
     feed->fetch.n = 0;
     end_fetch(feed);
 }
@@ -381,11 +396,29 @@ give_row(struct xfrm_db_feed *feed, enum xfrm_db_table table,
     if (row->columns) {
         wipe_keys(row->columns);
     }
+    feed->n_rows++;
 }
 
-/* Does part of the rows of the update.  True: that was the last one. */
+/* Frees what is big in a row of an update.  All rows at once would keep the
+ * main thread from everything else for too long.  Each of them as soon as it
+ * has been read would leave holes between those to come, into which goes what
+ * is kept, so that the memory could not be given back. */
+static void
+free_row(struct xfrm_db_feed *feed OVS_UNUSED,
+         enum xfrm_db_table table OVS_UNUSED,
+         const struct ovsdb_cs_row_update *row)
+{
+    if (row->columns) {
+        free_columns(row->columns);
+    }
+}
+
+/* Calls 'give' for part of the rows of the update.  True: that was the last
+ * one. */
 static bool
-run_update(struct xfrm_db_feed *feed)
+run_update(struct xfrm_db_feed *feed,
+           void (*give)(struct xfrm_db_feed *, enum xfrm_db_table,
+                        const struct ovsdb_cs_row_update *))
 {
     for (int n = 0; n < SLICE_ROWS; ) {
         const struct ovsdb_cs_table_update *update;
@@ -400,8 +433,7 @@ run_update(struct xfrm_db_feed *feed)
             feed->row = 0;
             continue;
         }
-        give_row(feed, feed->table, &update->row_updates[feed->row++]);
-        feed->n_rows++;
+        give(feed, feed->table, &update->row_updates[feed->row++]);
         n++;
     }
     return false;
@@ -515,11 +547,18 @@ run_change(struct xfrm_db_feed *feed)
     if (!feed->changing) {
         return begin_change(feed);
     }
+    if (feed->done) {
+        if (run_update(feed, free_row)) {
+            end_change(feed);
+            xfrm_db_give_back(feed->n_rows);
+        }
+        return true;
+    }
     if (!feed->fetched) {
         if (feed->fetch_id) {
             return false;       /* Wait for the answer. */
         }
-        if (!run_update(feed)) {
+        if (!run_update(feed, give_row)) {
             return true;
         }
         if (feed->fetch.n) {
@@ -539,8 +578,9 @@ run_change(struct xfrm_db_feed *feed)
         return true;
     }
     feed->ops->end(feed->all);
-    end_change(feed);
-    xfrm_db_give_back(feed->n_rows);
+    feed->done = true;
+    feed->table = 0;
+    feed->row = 0;
     return true;
 }
 
@@ -682,8 +722,9 @@ xfrm_db_feed_wait(const struct xfrm_db_feed *feed)
 
     ovsdb_cs_wait(feed->cs);
     if (feed->changing
-        ? (!feed->fetch_id
-           && (rows_left || feed->fetched || !feed->fetch.n))
+        ? (feed->done
+           || (!feed->fetch_id
+               && (rows_left || feed->fetched || !feed->fetch.n)))
         : !ovs_list_is_empty(&feed->events) || feed->refresh.n) {
         poll_immediate_wake();
     }
