@@ -23,10 +23,16 @@ struct xfrm_port_context;
 
 /* A row that is new or has changed, or is gone. */
 struct xfrm_row_change {
-    struct ovs_list list_node;
     struct uuid uuid;
-    bool removed;
-    struct xfrm_row_config config;  /* Unless 'removed'. */
+    struct xfrm_row *row;       /* NULL: gone. */
+};
+
+/* Several of them, oldest first.  An array, since ten thousand small pieces,
+ * between as many parts of rows that stay, would be memory that nobody gets
+ * back. */
+struct xfrm_row_changes {
+    struct xfrm_row_change *changes;
+    size_t n, allocated;
 };
 
 struct xfrm_entry {
@@ -74,7 +80,7 @@ struct xfrm_shared {
     size_t n_counters OVS_GUARDED;
 
     /* Rows of a database: what is new, and what came of them. */
-    struct ovs_list row_changes OVS_GUARDED;    /* "xfrm_row_change"s. */
+    struct xfrm_row_changes row_changes OVS_GUARDED;
     bool hold OVS_GUARDED;
     bool watched OVS_GUARDED;   /* Somebody reads the notes. */
     struct ovs_list results OVS_GUARDED;        /* "xfrm_result_node"s. */
@@ -102,8 +108,10 @@ void xfrm_entries_free(struct ovs_list *dead);
 /* xfrm-engine-rows.c, for the thread. */
 bool xfrm_engine_give_results(struct ovs_list *results, struct ovs_list *notes)
     OVS_EXCLUDED(xfrm_shared.mutex);
+void xfrm_row_changes_move(struct xfrm_row_changes *dst,
+                           struct xfrm_row_changes *src);
 void xfrm_engine_do_row_changes(struct xfrm_port_context *,
-                                struct ovs_list *changes);
+                                struct xfrm_row_changes *);
 void xfrm_engine_forget_rows(void) OVS_EXCLUDED(xfrm_shared.mutex);
 
 /* The thread.  The argument, from xfrm_engine_thread_args(), is its own. */

@@ -19,36 +19,70 @@
  * them into. */
 #define MAX_NOTES 4096
 
+/* Main thread only. */
+static struct xfrm_row_changes held;
+static bool holding;
+
 static void
-row_change_free(struct xfrm_row_change *change)
+row_changes_add(struct xfrm_row_changes *changes, const struct uuid *uuid,
+                struct xfrm_row *row)
 {
-    if (!change->removed) {
-        xfrm_row_config_destroy(&change->config);
+    if (changes->n >= changes->allocated) {
+        changes->changes = x2nrealloc(changes->changes, &changes->allocated,
+                                      sizeof *changes->changes);
     }
-    free(change);
+    changes->changes[changes->n++] = (struct xfrm_row_change) { *uuid, row };
 }
 
-/* Main thread only. */
-static struct ovs_list held = OVS_LIST_INITIALIZER(&held);
-static bool holding;
+/* Frees 'changes' and the rows that are still in it. */
+static void
+row_changes_clear(struct xfrm_row_changes *changes)
+{
+    for (size_t i = 0; i < changes->n; i++) {
+        xfrm_row_free(changes->changes[i].row);
+    }
+    free(changes->changes);
+    memset(changes, 0, sizeof *changes);
+}
+
+/* Appends what is in 'src' to 'dst' and leaves 'src' empty. */
+void
+xfrm_row_changes_move(struct xfrm_row_changes *dst,
+                      struct xfrm_row_changes *src)
+{
+    if (!dst->n) {
+        struct xfrm_row_changes empty = *dst;
+
+        *dst = *src;
+        *src = empty;
+        return;
+    }
+    for (size_t i = 0; i < src->n; i++) {
+        struct xfrm_row_change *change = &src->changes[i];
+
+        row_changes_add(dst, &change->uuid, change->row);
+        change->row = NULL;
+    }
+    row_changes_clear(src);
+}
 
 static void
 give_held(void)
 {
     struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
 
-    if (!ovs_list_is_empty(&held)) {
+    if (held.n) {
         ovs_mutex_lock(&xfrm_shared.mutex);
-        ovs_list_push_back_all(&xfrm_shared.row_changes, &held);
+        xfrm_row_changes_move(&xfrm_shared.row_changes, &held);
         ovs_mutex_unlock(&xfrm_shared.mutex);
         seq_change(wake);
     }
 }
 
 static void
-add_change(struct xfrm_row_change *change)
+add_change(const struct uuid *uuid, struct xfrm_row *row)
 {
-    ovs_list_push_back(&held, &change->list_node);
+    row_changes_add(&held, uuid, row);
     if (!holding) {
         give_held();
     }
@@ -70,21 +104,15 @@ xfrm_engine_give_rows(void)
 void
 xfrm_engine_set_row(struct xfrm_row_config *config)
 {
-    struct xfrm_row_change *change = xzalloc(sizeof *change);
+    const struct uuid uuid = config->uuid;
 
-    change->uuid = config->uuid;
-    change->config = *config;
-    add_change(change);
+    add_change(&uuid, xfrm_row_create(config));
 }
 
 void
 xfrm_engine_remove_row(const struct uuid *uuid)
 {
-    struct xfrm_row_change *change = xzalloc(sizeof *change);
-
-    change->uuid = *uuid;
-    change->removed = true;
-    add_change(change);
+    add_change(uuid, NULL);
 }
 
 void
@@ -218,36 +246,36 @@ xfrm_engine_give_results(struct ovs_list *results, struct ovs_list *notes)
     return true;
 }
 
-/* Does the changes in 'changes' to the rows of 'ctx'. */
+/* Does the changes in 'changes' to the rows of 'ctx', and frees them. */
 void
 xfrm_engine_do_row_changes(struct xfrm_port_context *ctx,
-                           struct ovs_list *changes)
+                           struct xfrm_row_changes *changes)
 {
-    struct xfrm_row_change *change;
-
-    LIST_FOR_EACH_POP (change, list_node, changes) {
+    for (size_t i = 0; i < changes->n; i++) {
+        struct xfrm_row_change *change = &changes->changes[i];
         struct xfrm_row *row = xfrm_rows_find(&ctx->rows, &change->uuid);
 
-        if (row && !change->removed && !row->error
-            && xfrm_row_equals(row, &change->config)) {
+        if (row && change->row && !row->error
+            && xfrm_row_equals(row, change->row)) {
             /* Said once more, perhaps by a database that was away and has
              * lost what was written there. */
             row->published = false;
             xfrm_port_touch_row(ctx, row);
-            row_change_free(change);
             continue;
         }
         if (row) {
             xfrm_port_detach_row(row, ctx);
             xfrm_rows_remove(&ctx->rows, row);
         }
-        if (!change->removed) {
-            row = xfrm_rows_add(&ctx->rows, &change->config);
+        if (change->row) {
+            row = change->row;
+            change->row = NULL;
+            xfrm_rows_insert(&ctx->rows, row);
             xfrm_port_attach_row(
                 xfrm_port_by_if_id(ctx, xfrm_row_if_id(row)), ctx, row);
         }
-        row_change_free(change);
     }
+    row_changes_clear(changes);
     xfrm_memos_sweep(&ctx->memos);
 }
 
@@ -256,7 +284,6 @@ void
 xfrm_engine_forget_rows(void)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
-    struct xfrm_row_change *change;
     struct xfrm_row_result result;
     struct xfrm_note *note;
 
@@ -269,9 +296,7 @@ xfrm_engine_forget_rows(void)
         xfrm_note_free(note);
     }
     ovs_mutex_lock(&xfrm_shared.mutex);
-    LIST_FOR_EACH_POP (change, list_node, &xfrm_shared.row_changes) {
-        row_change_free(change);
-    }
+    row_changes_clear(&xfrm_shared.row_changes);
     xfrm_shared.hold = xfrm_shared.watched = false;
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }

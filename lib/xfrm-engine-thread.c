@@ -98,7 +98,7 @@ take_changes(struct engine *e, uint64_t *ticketp)
     ovs_mutex_lock(&xfrm_shared.mutex);
     go_on = !xfrm_shared.stopping;
     if (go_on) {
-        ovs_list_push_back_all(&e->row_changes, &xfrm_shared.row_changes);
+        xfrm_row_changes_move(&e->row_changes, &xfrm_shared.row_changes);
     }
     releasing = e->ctx.hold && !xfrm_shared.hold;
     e->ctx.hold = xfrm_shared.hold;
@@ -182,7 +182,7 @@ configure_ports(struct engine *e)
 static void
 take_rows(struct engine *e)
 {
-    if (!ovs_list_is_empty(&e->row_changes)) {
+    if (e->row_changes.n) {
         xfrm_engine_do_row_changes(&e->ctx, &e->row_changes);
     }
 }
@@ -303,11 +303,10 @@ xfrm_engine_thread_args(const struct xfrm_backend_class *class,
     e = xzalloc(sizeof *e);
     e->class = class;
     e->nonce_path = xstrdup(nonce_path);
-    e->start_time = time_msec();
-    e->next_poll = e->start_time + POLL_INTERVAL;
-    e->next_full = e->start_time + FULL_INTERVAL;
+    e->last_config = time_msec();
+    e->next_poll = e->last_config + POLL_INTERVAL;
+    e->next_full = e->last_config + FULL_INTERVAL;
     svec_init(&e->prune);
-    ovs_list_init(&e->row_changes);
     xfrm_acquires_init(&e->acquires);
     xfrm_memos_init(&e->ctx.memos);
     xfrm_snapshot_init(&e->ctx.snapshot);

@@ -42,7 +42,7 @@ struct engine {
     bool pruning;
     long long int next_prune;
 
-    struct ovs_list row_changes;
+    struct xfrm_row_changes row_changes;
     bool watched;               /* Somebody reads the notes. */
     bool hearing;               /* ...and the datapath was told so. */
     struct xfrm_acquires acquires;

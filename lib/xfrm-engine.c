@@ -28,7 +28,6 @@ struct xfrm_shared xfrm_shared = {
     .registry = HMAP_INITIALIZER(&xfrm_shared.registry),
     .entries = OVS_LIST_INITIALIZER(&xfrm_shared.entries),
     .graveyard = OVS_LIST_INITIALIZER(&xfrm_shared.graveyard),
-    .row_changes = OVS_LIST_INITIALIZER(&xfrm_shared.row_changes),
     .results = OVS_LIST_INITIALIZER(&xfrm_shared.results),
     .results_by_uuid = HMAP_INITIALIZER(&xfrm_shared.results_by_uuid),
     .notes = OVS_LIST_INITIALIZER(&xfrm_shared.notes),

@@ -190,7 +190,9 @@ xfrm_memo_observe(struct xfrm_memo *memo, const struct xfrm_sa_state *sa)
     memo->bytes = sa->bytes;
     memo->packets = sa->packets;
     memo->added = sa->added;
-    memo->lifetime = sa->spec.lifetime;
+    memo->hard_bytes = sa->spec.lifetime.hard_bytes;
+    memo->hard_packets = sa->spec.lifetime.hard_packets;
+    memo->hard_seconds = sa->spec.lifetime.hard_seconds;
 }
 
 static bool
@@ -202,11 +204,9 @@ reached(uint64_t limit, uint64_t value)
 bool
 xfrm_memo_was_expired(const struct xfrm_memo *memo, uint64_t now)
 {
-    const struct xfrm_lifetime *l = &memo->lifetime;
-
     return (memo->seen
-            && (reached(l->hard_bytes, memo->bytes)
-                || reached(l->hard_packets, memo->packets)
+            && (reached(memo->hard_bytes, memo->bytes)
+                || reached(memo->hard_packets, memo->packets)
                 || (memo->added && now >= memo->added
-                    && reached(l->hard_seconds, now - memo->added))));
+                    && reached(memo->hard_seconds, now - memo->added))));
 }

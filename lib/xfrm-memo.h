@@ -46,7 +46,7 @@ struct xfrm_memo {
     bool installed;             /* With this very key, for all we know. */
     uint64_t seq, oseq;
     uint64_t bytes, packets, added;
-    struct xfrm_lifetime lifetime;
+    uint64_t hard_bytes, hard_packets, hard_seconds;
 
     bool exhausted;             /* Must never be installed again. */
     bool exhaust_recorded;      /* ...and the nonce store knows. */

@@ -13,6 +13,33 @@
 
 #include "util.h"
 
+/* Memory of changes.  They all go at once, after rows were made that stay: one
+ * by one they would leave holes between these. */
+struct xfrm_change_block {
+    struct xfrm_change_block *next;
+    size_t n, allocated;
+    struct xfrm_change changes[];
+};
+
+#define FIRST_BLOCK 4           /* Changes. */
+#define BLOCK 128
+
+static struct xfrm_change *
+allocate(struct xfrm_port *port)
+{
+    struct xfrm_change_block *block = port->change_blocks;
+
+    if (!block || block->n >= block->allocated) {
+        size_t n = block ? BLOCK : FIRST_BLOCK;
+
+        block = xzalloc(sizeof *block + n * sizeof *block->changes);
+        block->allocated = n;
+        block->next = port->change_blocks;
+        port->change_blocks = block;
+    }
+    return &block->changes[block->n++];
+}
+
 /* The identity of 'change', a policy, in the form that lookups want. */
 void
 xfrm_change_policy_id(const struct xfrm_port *port,
@@ -48,7 +75,7 @@ is_about_policy(const struct xfrm_change *change,
 static struct xfrm_change *
 add_change(struct xfrm_port *port, enum xfrm_row_kind kind, uint32_t hash)
 {
-    struct xfrm_change *change = xzalloc(sizeof *change);
+    struct xfrm_change *change = allocate(port);
 
     change->kind = kind;
     hmap_insert(&port->changes, &change->node, hash);
@@ -125,11 +152,15 @@ xfrm_port_note_change(struct xfrm_port *port, struct xfrm_port_context *ctx,
 void
 xfrm_port_forget_changes(struct xfrm_port *port)
 {
+    struct xfrm_change_block *block;
     struct xfrm_change *change;
 
     LIST_FOR_EACH_POP (change, list_node, &port->change_list) {
         free(change->old);
-        free(change);
+    }
+    while ((block = port->change_blocks) != NULL) {
+        port->change_blocks = block->next;
+        free(block);
     }
     hmap_clear(&port->changes);
     if (port->changed) {

@@ -45,26 +45,28 @@ xfrm_port_publish_rows(struct xfrm_port_context *ctx)
     struct xfrm_row *row;
 
     LIST_FOR_EACH_POP (row, touched_node, &ctx->touched) {
-        struct xfrm_row_result *last = &row->last;
         struct xfrm_result_node *node;
 
         row->touched = false;
-        if (row->published && last->state == row->state
+        if (row->published && row->last_state == row->state
             && nullable_string_is_equal(row->last_error, row->error)
-            && last->has_counters == row->counted) {
+            && row->last.any == row->counted) {
             continue;
         }
         row->published = true;
-        last->uuid = row->uuid;
-        last->kind = row->kind;
-        last->state = row->state;
-        last->has_counters = row->counted;
+        row->last_state = row->state;
+        row->last.any = row->counted;
         free(row->last_error);
         row->last_error = nullable_xstrdup(row->error);
 
         node = xmalloc(sizeof *node);
-        node->result = *last;
-        node->result.error = nullable_xstrdup(row->error);
+        node->result = (struct xfrm_row_result) {
+            .uuid = row->uuid,
+            .kind = row->kind,
+            .state = row->state,
+            .error = nullable_xstrdup(row->error),
+            .counters = row->last,
+        };
         ovs_list_push_back(&ctx->results, &node->list_node);
     }
 }
@@ -73,7 +75,7 @@ xfrm_port_publish_rows(struct xfrm_port_context *ctx)
 static void
 publish_counters(struct xfrm_row *row, const struct xfrm_sa_state *sa)
 {
-    struct xfrm_row_result *last = &row->last;
+    struct xfrm_row_counters *last = &row->last;
     uint64_t number = row->sa->dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
 
     if (row->published && row->counted

@@ -128,6 +128,7 @@ struct xfrm_port {
     /* What the rows have changed since the last comparison. */
     struct hmap changes;        /* "struct xfrm_change"s by identity. */
     struct ovs_list change_list;    /* The same, oldest first. */
+    struct xfrm_change_block *change_blocks;    /* Their memory. */
     bool changed;
     struct ovs_list changed_node;   /* In a context's 'changed'. */
     bool defaults[XFRM_N_FAMILIES][XFRM_N_DIRS];    /* Those in force. */

@@ -151,21 +151,20 @@ sas_equal(const struct xfrm_sa_spec *a, const struct xfrm_sa_spec *b)
 }
 
 bool
-xfrm_row_equals(const struct xfrm_row *row,
-                const struct xfrm_row_config *config)
+xfrm_row_equals(const struct xfrm_row *row, const struct xfrm_row *new)
 {
-    if (row->kind != config->kind
-        || row->enabled != config->enabled
-        || row->has_offload != config->has_offload
-        || row->offload != config->offload
-        || strcmp(row->offload_dev, config->offload_dev)) {
+    if (row->kind != new->kind
+        || row->enabled != new->enabled
+        || row->has_offload != new->has_offload
+        || row->offload != new->offload
+        || strcmp(row->offload_dev, new->offload_dev)) {
         return false;
     }
     if (row->kind == XFRM_ROW_SA) {
         struct xfrm_sa_spec sa = *row->sa;      /* Shallow. */
 
         sa.reqid = row->own_reqids & 1 ? sa.reqid : 0;
-        return sas_equal(&sa, &config->sa);
+        return sas_equal(&sa, new->sa);
     } else {
         struct xfrm_policy_spec policy = *row->policy;
 
@@ -174,12 +173,12 @@ xfrm_row_equals(const struct xfrm_row *row,
                 policy.templates[i].reqid = 0;
             }
         }
-        return xfrm_policy_spec_equals(&policy, config->policy);
+        return xfrm_policy_spec_equals(&policy, new->policy);
     }
 }
 
 struct xfrm_row *
-xfrm_rows_add(struct xfrm_rows *rows, struct xfrm_row_config *config)
+xfrm_row_create(struct xfrm_row_config *config)
 {
     struct xfrm_row *row = xzalloc(sizeof *row);
 
@@ -201,10 +200,32 @@ xfrm_rows_add(struct xfrm_rows *rows, struct xfrm_row_config *config)
         row->own_reqids |= (uint32_t) !!*reqid_at(row, i) << i;
     }
     row->state = XFRM_ROW_PENDING;
-    hmap_insert(&rows->by_uuid, &row->uuid_node, uuid_hash(&config->uuid));
+    return row;
+}
+
+void
+xfrm_row_free(struct xfrm_row *row)
+{
+    if (!row) {
+        return;
+    }
+    if (row->kind == XFRM_ROW_SA) {
+        xfrm_sa_spec_destroy(row->sa);
+        free(row->sa);
+    } else {
+        free(row->policy);
+    }
+    free(row->error);
+    free(row->last_error);
+    free(row);
+}
+
+void
+xfrm_rows_insert(struct xfrm_rows *rows, struct xfrm_row *row)
+{
+    hmap_insert(&rows->by_uuid, &row->uuid_node, uuid_hash(&row->uuid));
     hmap_insert(&rows->by_if_id, &row->if_id_node,
                 hash_int(xfrm_row_if_id(row), 0));
-    return row;
 }
 
 void
@@ -216,15 +237,7 @@ xfrm_rows_remove(struct xfrm_rows *rows, struct xfrm_row *row)
     }
     hmap_remove(&rows->by_uuid, &row->uuid_node);
     hmap_remove(&rows->by_if_id, &row->if_id_node);
-    if (row->kind == XFRM_ROW_SA) {
-        xfrm_sa_spec_destroy(row->sa);
-        free(row->sa);
-    } else {
-        free(row->policy);
-    }
-    free(row->error);
-    free(row->last_error);
-    free(row);
+    xfrm_row_free(row);
 }
 
 void

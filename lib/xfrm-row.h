@@ -46,19 +46,22 @@ enum xfrm_row_state {
 };
 const char *xfrm_row_state_name(enum xfrm_row_state);
 
+/* What an SA in force has counted. */
+struct xfrm_row_counters {
+    bool any;                   /* False: nothing, the rest has no meaning. */
+    uint64_t bytes, packets;
+    uint64_t number;            /* Sequence number, sent or received last. */
+    uint64_t added, used;       /* Seconds since the epoch; 0: never. */
+    uint32_t replay_errors, replays, integrity_failed;
+};
+
 /* What became of a row. */
 struct xfrm_row_result {
     struct uuid uuid;
     enum xfrm_row_kind kind;
     enum xfrm_row_state state;
     char *error;                /* Malloc'd, or NULL. */
-
-    /* SAs in force only; all zero otherwise. */
-    bool has_counters;
-    uint64_t bytes, packets;
-    uint64_t number;            /* Sequence number, sent or received last. */
-    uint64_t added, used;       /* Seconds since the epoch; 0: never. */
-    uint32_t replay_errors, replays, integrity_failed;
+    struct xfrm_row_counters counters;
 };
 void xfrm_row_result_destroy(struct xfrm_row_result *);
 
@@ -128,9 +131,10 @@ struct xfrm_row {
     bool in_force;              /* In the datapath, for all we know. */
     bool fresh;                 /* What comes of it is being decided. */
     bool counted;               /* The counters below mean something. */
-    struct xfrm_row_result last;    /* As published, without 'error'. */
+    bool published;             /* These three are: */
+    enum xfrm_row_state last_state;
     char *last_error;
-    bool published;
+    struct xfrm_row_counters last;
     uint64_t packets;
     uint64_t active;            /* When 'packets' last changed; seconds. */
     bool soft_noted, number_noted;
@@ -145,16 +149,21 @@ void xfrm_rows_init(struct xfrm_rows *);
 void xfrm_rows_destroy(struct xfrm_rows *);
 struct xfrm_row *xfrm_rows_find(const struct xfrm_rows *, const struct uuid *);
 
-/* Takes over the contents of 'config', whose destruction is harmless then. */
-struct xfrm_row *xfrm_rows_add(struct xfrm_rows *, struct xfrm_row_config *);
+/* Takes over the contents of 'config', whose destruction is harmless then.  The
+ * row is in no set of rows and belongs to no port. */
+struct xfrm_row *xfrm_row_create(struct xfrm_row_config *);
+void xfrm_row_free(struct xfrm_row *);
+
+/* 'rows' take the row over. */
+void xfrm_rows_insert(struct xfrm_rows *, struct xfrm_row *);
 
 /* The row must not belong to a port. */
 void xfrm_rows_remove(struct xfrm_rows *, struct xfrm_row *);
 
 uint32_t xfrm_row_if_id(const struct xfrm_row *);
 
-/* Whether 'row' says what 'config' does. */
-bool xfrm_row_equals(const struct xfrm_row *, const struct xfrm_row_config *);
+/* Whether 'row' says what 'new' does, which belongs to no port. */
+bool xfrm_row_equals(const struct xfrm_row *row, const struct xfrm_row *new);
 
 /* Fills in the request ID of the port where the row leaves it open; 0 takes it
  * out again. */

@@ -10,7 +10,7 @@
 #include "xfrm-file.h"
 #include "xfrm-row.h"
 
-struct xfrm_db_counters;
+struct xfrm_row_counters;
 
 /* What few rows have. */
 struct xfrm_db_rare {
@@ -27,7 +27,7 @@ struct xfrm_db_row {
     struct uuid uuid;
     struct ovs_list list_node;  /* In a list of xfrm-db-status.c, or empty. */
     struct xfrm_db_rare *rare;  /* NULL: none of it. */
-    struct xfrm_db_counters *counters;  /* To be written, or NULL. */
+    struct xfrm_row_counters *counters;  /* To be written, or NULL. */
     struct uuid *templates;     /* Those of a policy. */
     long long int counters_due; /* When to write them; LLONG_MAX: no need. */
     uint8_t n_templates;

@@ -24,13 +24,8 @@
 
 #define COUNTER_INTERVAL 5000   /* Milliseconds, as Open vSwitch's own. */
 #define FIRST_INTERVAL 500      /* The same after a restart. */
-#define MAX_ROWS 1000           /* In one transaction. */
-
-struct xfrm_db_counters {
-    bool any;                   /* False: there are none any more. */
-    uint64_t bytes, packets, number, added, used;
-    uint32_t replay_errors, replays, integrity_failed;
-};
+#define MAX_ROWS 250            /* In one transaction, so that composing it is
+                                 * no long pause for everybody else. */
 
 static xfrm_db_find_func *find;
 
@@ -137,28 +132,18 @@ xfrm_db_status_known(struct xfrm_db_row *row, const char *state,
 }
 
 static void
-keep_counters(struct xfrm_db_row *row, const struct xfrm_row_result *result)
+keep_counters(struct xfrm_db_row *row, const struct xfrm_row_counters *new)
 {
-    struct xfrm_db_counters *c = row->counters;
-
-    if (!c) {
-        c = row->counters = xmalloc(sizeof *c);
+    if (!row->counters) {
+        row->counters = xmalloc(sizeof *row->counters);
     }
-    c->any = result->has_counters;
-    c->bytes = result->bytes;
-    c->packets = result->packets;
-    c->number = result->number;
-    c->added = result->added;
-    c->used = result->used;
-    c->replay_errors = result->replay_errors;
-    c->replays = result->replays;
-    c->integrity_failed = result->integrity_failed;
+    *row->counters = *new;
 }
 
 void
 xfrm_db_status_restart(struct xfrm_db_row *row)
 {
-    static const struct xfrm_row_result none;
+    static const struct xfrm_row_counters none;
     bool bad = xfrm_db_row_parse_error(row) != NULL;
 
     if (bad) {
@@ -206,7 +191,7 @@ take_result(struct xfrm_row_result *result)
         return;
     }
     if (row->kind == XFRM_ROW_SA) {
-        keep_counters(row, result);
+        keep_counters(row, &result->counters);
     }
     row->state = result->state;
     row->has_state = true;
@@ -221,7 +206,7 @@ take_result(struct xfrm_row_result *result)
         make_dirty(row);
     } else if (!row->dirty && row->counters
                && row->counters_due == LLONG_MAX) {
-        count_in(row, result->has_counters && !row->written
+        count_in(row, result->counters.any && !row->written
                       ? FIRST_INTERVAL : COUNTER_INTERVAL);
     }
 }
@@ -261,7 +246,7 @@ xfrm_db_status_pending(bool global)
 }
 
 static struct json *
-counters_to_json(const struct xfrm_db_counters *c)
+counters_to_json(const struct xfrm_row_counters *c)
 {
     const struct {
         const char *name;
