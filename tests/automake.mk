@@ -26,6 +26,11 @@ tests_test_xfrm_LDADD = \
 	$(OVS_LIBS) \
 	$(XFRM_LIBS)
 
+# Traffic with an account of each packet, for the system tests.
+check_PROGRAMS += tests/test-traffic
+tests_test_traffic_SOURCES = tests/test-traffic.c
+tests_test_traffic_LDADD = $(OVS_LIBS)
+
 # Fuzz targets: one file each, with a driver of our own, fuzz-main.c.  A
 # fuzzing engine such as libFuzzer calls the same functions: link it instead of
 # the driver.
@@ -74,10 +79,12 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at \
 	tests/xfrm-macros.at \
 	tests/xfrm-db-macros.at \
+	tests/xfrm-sites-macros.at \
 	tests/system-xfrm.at \
 	tests/system-backend.at \
 	tests/system-db.at \
 	tests/system-interop.at \
+	tests/system-rekey.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod.at
 OVS_TESTSUITE_AT = \
