@@ -19,11 +19,11 @@
 #        hostile.py one HEX-OF-INNER [--version 4|6] [--next N] [--outer HEX]
 #                       [--spi SPI] DEVICE DSTMAC
 #
-# "gso" sends one large TCP segment.  "esp" and "plain" print how many packets they have sent.  "check" prints
-# every packet that the tests' policy forbids or that no host should see, and
-# last the number of those that are as they should be.  "listen" does the same
-# for what this host's own stack delivers, until it is killed; it creates the
-# file READY when it listens.
+# "gso" sends one large TCP segment.  "esp" and "plain" print how many packets
+# they have sent.  "check" prints every packet that the tests' policy forbids or
+# that no host should see, and last the number of those that are as they should
+# be.  "listen" does the same for what this host's own stack delivers, until it
+# is killed; it creates the file READY when it listens.
 
 import argparse
 import random
@@ -225,7 +225,20 @@ def esp_body(mode):
             data, nexthdr = beet_pseudo(data, nexthdr), BEETPH
     if rnd.random() < 0.1:
         nexthdr = rnd.choice([59, 4, 41, 0, 255, rnd.getrandbits(8)])
+    if mode == "transport" and nexthdr in (ESP, AH, COMP):
+        # That is what "nested" is for.
+        nexthdr = UDP
     return trailer(data, nexthdr, rnd.random() < 0.1)
+
+
+def nested_body():
+    """IPsec in IPsec, in transport mode: the kernel looks for an SA again."""
+    data = rnd.choice([
+        lambda: noise(rnd.randrange(60)),
+        lambda: esp(rnd.choice([0x3001, 0x1001, rnd.getrandbits(32)]),
+                    esp_body("transport")),
+        lambda: b""])()
+    return trailer(data, rnd.choice([ESP, ESP, AH, COMP]))
 
 
 seq = 0
@@ -249,7 +262,13 @@ def outer(version, payload, options=b""):
 
 def outer_options(version):
     if version == 4:
-        return honest_option4() if rnd.random() < 0.8 else option4()
+        if rnd.random() < 0.8:
+            return honest_option4()
+        o = option4()
+        while o[0] in (131, 137):
+            # The stack drops source routes and counts them nowhere.
+            o = option4()
+        return o
     n = rnd.randrange(4)
     # One option that nobody knows and everybody skips.
     fill = 8 * n + 4
@@ -285,6 +304,8 @@ def hostile(version, mode, kind, spi):
                                      rnd.getrandbits(8), True)),
             lambda: esp(spi, trailer(b"", rnd.getrandbits(8))),
             lambda: esp(rnd.getrandbits(32), noise(20))])())]
+    if kind == "nested":
+        return [outer(version, esp(spi, nested_body()))]
     body = esp(spi, esp_body(mode))
     if kind == "inner":
         return [outer(version, body)]
