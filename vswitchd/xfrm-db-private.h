@@ -39,8 +39,8 @@ struct xfrm_db_row {
     bool seen : 1;              /* In the present contents. */
     bool dirty : 1;             /* State or error are to be written. */
     bool writing : 1;           /* In the transaction that is open. */
-    bool written : 1;           /* This process has written of it to the
-                                 * present contents. */
+    bool stale : 1;             /* Its counters in the database are those of
+                                 * another process, or none. */
 };
 #define XFRM_DB_NO_STATE UINT8_MAX
 

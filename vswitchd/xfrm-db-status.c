@@ -23,7 +23,6 @@
 #include "xfrm-engine.h"
 
 #define COUNTER_INTERVAL 5000   /* Milliseconds, as Open vSwitch's own. */
-#define FIRST_INTERVAL 500      /* The same after a restart. */
 #define MAX_ROWS 250            /* In one transaction, so that composing it is
                                  * no long pause for everybody else. */
 
@@ -158,26 +157,19 @@ xfrm_db_status_restart(struct xfrm_db_row *row)
     }
 }
 
-/* Has the counters of 'row' written in 'interval' milliseconds. */
+/* Has the counters of 'row' written, at once after a restart, before all that
+ * are due later. */
 static void
-count_in(struct xfrm_db_row *row, long long int interval)
+count(struct xfrm_db_row *row)
 {
-    struct ovs_list *before;
-
-    row->counters_due = time_msec() + interval;
-    move_to(row, &counting);
-
-    /* Not many are due later than this one: only after a restart intervals
-     * differ, and then the short ones come first. */
-    for (before = row->list_node.prev; before != &counting;
-         before = before->prev) {
-        if (CONTAINER_OF(before, struct xfrm_db_row,
-                         list_node)->counters_due <= row->counters_due) {
-            break;
-        }
+    if (row->stale && row->counters->any) {
+        row->counters_due = time_msec();
+        ovs_list_remove(&row->list_node);
+        ovs_list_push_front(&counting, &row->list_node);
+    } else if (row->counters_due == LLONG_MAX) {
+        row->counters_due = time_msec() + COUNTER_INTERVAL;
+        move_to(row, &counting);
     }
-    ovs_list_remove(&row->list_node);
-    ovs_list_insert(before->next, &row->list_node);
 }
 
 /* Takes over the contents of 'result'. */
@@ -204,10 +196,8 @@ take_result(struct xfrm_row_result *result)
     }
     if (!is_written(row) || row->writing) {
         make_dirty(row);
-    } else if (!row->dirty && row->counters
-               && row->counters_due == LLONG_MAX) {
-        count_in(row, result->counters.any && !row->written
-                      ? FIRST_INTERVAL : COUNTER_INTERVAL);
+    } else if (!row->dirty && row->counters) {
+        count(row);
     }
 }
 
@@ -312,6 +302,7 @@ write_row(const struct xfrm_db_feed *feed, struct xfrm_db_row *row,
     if (row->counters && table == XFRM_DB_SA) {
         put(feed, table, columns, "statistics",
             counters_to_json(row->counters));
+        row->stale &= !row->counters->any;
     }
     json_object_put_string(update, "op", "update");
     json_object_put_string(update, "table", xfrm_db_table_class(table)->name);
@@ -320,7 +311,6 @@ write_row(const struct xfrm_db_feed *feed, struct xfrm_db_row *row,
     json_array_add(operations, update);
 
     row->dirty = false;
-    row->written = true;
     row->counters_due = LLONG_MAX;
     move_to(row, &written);
 }

@@ -123,6 +123,7 @@ add_row(const struct uuid *uuid, enum xfrm_row_kind kind)
     row->kind = kind;
     row->counters_due = LLONG_MAX;
     row->written_state = XFRM_DB_NO_STATE;
+    row->stale = !loaded;
     ovs_list_init(&row->list_node);
     hmap_insert(&rows, &row->node, uuid_hash(uuid));
     return row;
@@ -365,7 +366,8 @@ begin_change(bool all)
         struct xfrm_db_template *template;
 
         HMAP_FOR_EACH (row, node, &rows) {
-            row->seen = row->written = false;
+            row->seen = false;
+            row->stale = true;
             row->written_state = XFRM_DB_NO_STATE;
         }
         HMAP_FOR_EACH_SAFE (template, node, &templates) {
