@@ -85,6 +85,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-db.at \
 	tests/system-interop.at \
 	tests/system-rekey.at \
+	tests/system-restart.at \
 	tests/system-fault.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod.at
