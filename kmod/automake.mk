@@ -87,6 +87,17 @@ kmod-host: kmod
 check-kmod: kmod-host
 	$(MAKE) check-system VMFLAGS="--kernel '$(KMOD_HOST)' $(VMFLAGS)"
 
+# Offload to netdevsim, which the kernel's package lacks: built from its source.
+KMOD_OFFLOAD_HOST = $(abs_builddir)/kmod/host-offload
+check-kmod-offload: kmod
+	kernel=`$(srcdir)/tests/vm/prepare` && \
+	netdevsim=`$(srcdir)/tests/vm/netdevsim` && \
+	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' \
+		'$(KMOD_OFFLOAD_HOST)' "$$netdevsim"
+	$(MAKE) check-system TESTSUITEFLAGS='-k offload $(TESTSUITEFLAGS)' \
+		VMFLAGS="--kernel '$(KMOD_OFFLOAD_HOST)' $(VMFLAGS)"
+.PHONY: check-kmod-offload
+
 # The kernel's self-tests, with its own module and with ours.
 check-kmod-selftests: kmod-host
 	kernel=`$(KMOD_PREPARE)` && \

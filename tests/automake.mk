@@ -88,7 +88,8 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-restart.at \
 	tests/system-fault.at \
 	tests/system-kmod-health.at \
-	tests/system-kmod.at
+	tests/system-kmod.at \
+	tests/system-offload.at
 OVS_TESTSUITE_AT = \
 	$(OVS_SRCDIR)/tests/ovs-macros.at \
 	$(OVS_SRCDIR)/tests/ovsdb-macros.at \
