@@ -173,7 +173,7 @@ check-system: all $(check_PROGRAMS) $(check_DATA)
 		$(srcdir)/tests/vm/packages --cache '$(OVS_CACHE)' $$name \
 			>/dev/null || echo "no $$name: its tests are skipped"; \
 	done
-	$(srcdir)/tests/vm/run --settle --timeout 2400 --share '$(abs_builddir)' \
+	$(srcdir)/tests/vm/run --settle --timeout 4200 --share '$(abs_builddir)' \
 		$(VMFLAGS) -- '$(abs_srcdir)/tests/vm/suite' '$(abs_builddir)' \
 		system-testsuite $(SYSTEM_FLAGS)
 check-system-here:
