@@ -182,7 +182,9 @@ xfrm_port_report(const struct xfrm_port *port,
     const struct xfrm_tally *tally = &port->tally;
     bool have_sender = false;
     bool transport = (options->mode == XFRM_SPEC_TRANSPORT
-                      || tally->n_out[XFRM_SPEC_TRANSPORT]);
+                      || (tally->n_out[XFRM_SPEC_TRANSPORT]
+                          && (!tally->n_senders
+                              || tally->n_tunnelers < tally->n_senders)));
     bool blind = !ctx->backend || !ctx->has_seen || ctx->backend_error;
 
     memset(status, 0, sizeof *status);

@@ -42,6 +42,19 @@ count_sa(struct xfrm_tally *t, const struct xfrm_sa_state *sa, bool up)
     }
 }
 
+/* Of several templates, such as ESP in transport mode around IPComp in tunnel
+ * mode, one suffices. */
+static bool
+tunnels(const struct xfrm_policy_spec *policy)
+{
+    for (size_t i = 0; i < policy->n_templates; i++) {
+        if (policy->templates[i].mode != XFRM_SPEC_TRANSPORT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 count_policy(struct xfrm_tally *t, const struct xfrm_policy_spec *policy,
              bool up)
@@ -50,6 +63,9 @@ count_policy(struct xfrm_tally *t, const struct xfrm_policy_spec *policy,
     if (policy->dir == XFRM_DIR_OUT
         && policy->action == XFRM_ACTION_PROTECT) {
         step(&t->n_senders, up);
+        if (tunnels(policy)) {
+            step(&t->n_tunnelers, up);
+        }
     }
 }
 

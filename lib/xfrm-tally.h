@@ -16,7 +16,8 @@ struct xfrm_tally {
     size_t n_out[XFRM_SPEC_N_MODES];    /* Of 'n_sas_out'. */
     size_t n_offload[XFRM_N_OFFLOADS];  /* Of 'n_sas', by what is in force. */
     size_t n_policies;
-    size_t n_senders;           /* Outbound policies that protect. */
+    size_t n_senders;           /* Outbound policies that protect... */
+    size_t n_tunnelers;         /* ...not in transport mode alone. */
     bool expiring;              /* An SA is near its end and has no
                                  * successor. */
 
