@@ -110,7 +110,9 @@ reconcile_objects(struct xfrm_run *run)
     }
     xfrm_run_take_note(run, sas, n_sas);
 
-    port->in_sync = true;
+    /* With rows still to come, the next comparison finds more to do, and it is
+     * nobody else who changed anything then. */
+    port->in_sync = !run->ctx->hold;
     choose_sas(run);
     /* A row that is still to come may be what a default would replace. */
     xfrm_port_all_policies(port, !run->ctx->hold, &run->policies,
