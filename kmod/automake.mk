@@ -27,7 +27,8 @@ EXTRA_DIST += \
 
 # KMOD_SUITE: suite of Debian whose kernel the module is built for and tested
 # on, e.g. bookworm-backports; default: the test host's own.
-# KMOD_RELEASE: kernel release to build for; default: that suite's.
+# KMOD_RELEASE: kernel release to build for; default: that suite's, else what
+# kmod/build finds.
 # KMOD_KDIR: a kernel's build directory; fetches nothing.
 KMOD_DIR = $(abs_builddir)/kmod/out$(KMOD_SUITE:%=-%)
 KMOD = $(KMOD_DIR)/xfrm_interface.ko
@@ -48,6 +49,13 @@ kmod-lint:
 	+$(srcdir)/kmod/lint --output '$(abs_builddir)/kmod/lint' \
 		$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)') \
 		$(if $(KMOD_RELEASE),--release '$(KMOD_RELEASE)')
+
+# What runs the module in a test host needs it for the test host's kernel,
+# whatever other kernel it was built for before.
+kmod-for-host:
+	+release=`$(KMOD_PREPARE) --paths | sed -n 2p` && test -n "$$release" && \
+	$(MAKE) kmod KMOD_RELEASE="$$release" KMOD_KDIR=
+.PHONY: kmod-for-host
 
 # Below updates/ of the kernel that it was built for, which modprobe prefers.
 kmod-install: kmod
@@ -81,7 +89,7 @@ check-kmod-install: kmod
 
 # A test host's kernel with the module, and the system tests on it.
 KMOD_HOST = $(abs_builddir)/kmod/host$(KMOD_SUITE:%=-%)
-kmod-host: kmod
+kmod-host: kmod-for-host
 	kernel=`$(KMOD_PREPARE)` && \
 	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' '$(KMOD_HOST)'
 check-kmod: kmod-host
@@ -89,7 +97,7 @@ check-kmod: kmod-host
 
 # Offload to netdevsim, which the kernel's package lacks: built from its source.
 KMOD_OFFLOAD_HOST = $(abs_builddir)/kmod/host-offload
-check-kmod-offload: kmod
+check-kmod-offload: kmod-for-host
 	kernel=`$(srcdir)/tests/vm/prepare` && \
 	netdevsim=`$(srcdir)/tests/vm/netdevsim` && \
 	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' \
