@@ -51,7 +51,7 @@ struct bundle_entry {
 	u32 suitor;			/* hash of who asked last, in vain */
 };
 
-struct bundle_stub {
+struct bundle_placeholder {
 	struct net *net;
 	struct dst_entry *dst;
 };
@@ -59,7 +59,7 @@ struct bundle_stub {
 struct bundle_cache {
 	spinlock_t lock;		/* all below */
 	unsigned int used;
-	struct bundle_stub stubs[2];	/* IPv4, IPv6 */
+	struct bundle_placeholder placeholders[2];	/* IPv4, IPv6 */
 	struct bundle_entry entries[N_ENTRIES];
 };
 
@@ -122,11 +122,11 @@ static void drop_entry(struct bundle_cache *c, struct bundle_entry *e)
 	c->used--;
 }
 
-static void drop_stub(struct bundle_stub *stub)
+static void drop_placeholder(struct bundle_placeholder *ph)
 {
-	dst_release(stub->dst);
-	stub->dst = NULL;
-	stub->net = NULL;
+	dst_release(ph->dst);
+	ph->dst = NULL;
+	ph->net = NULL;
 }
 
 /*
@@ -200,7 +200,8 @@ out:
 	spin_unlock(&c->lock);
 }
 
-static struct dst_entry *make_stub(struct net *net, unsigned short family)
+static struct dst_entry *make_placeholder(struct net *net,
+					  unsigned short family)
 {
 	struct dst_entry *dst = NULL;
 	struct rt6_info *rt6;
@@ -226,20 +227,20 @@ static struct dst_entry *make_stub(struct net *net, unsigned short family)
  * loopback device, which lives as long as the namespace and whose MTU limits
  * nothing.  Called with BHs off.
  */
-struct dst_entry *xport_stub_route(struct net *net, unsigned short family)
+struct dst_entry *xport_placeholder(struct net *net, unsigned short family)
 {
 	struct bundle_cache *c = caches[smp_processor_id()];
-	struct bundle_stub *stub = &c->stubs[family != AF_INET];
+	struct bundle_placeholder *ph = &c->placeholders[family != AF_INET];
 	struct dst_entry *dst;
 
 	spin_lock(&c->lock);
-	if (stub->dst && stub->net != net)
-		drop_stub(stub);
-	if (!stub->dst) {
-		stub->dst = make_stub(net, family);
-		stub->net = net;
+	if (ph->dst && ph->net != net)
+		drop_placeholder(ph);
+	if (!ph->dst) {
+		ph->dst = make_placeholder(net, family);
+		ph->net = net;
 	}
-	dst = stub->dst;
+	dst = ph->dst;
 	if (dst)
 		dst_hold(dst);
 	spin_unlock(&c->lock);
@@ -261,10 +262,10 @@ void xport_bundle_forget(const struct xport *port)
 			if (e->dst && (!port || e->key.port == port))
 				drop_entry(c, e);
 		}
-		for (i = 0; i < ARRAY_SIZE(c->stubs); i++)
-			if (c->stubs[i].dst &&
-			    (!port || c->stubs[i].net == port->key.net))
-				drop_stub(&c->stubs[i]);
+		for (i = 0; i < ARRAY_SIZE(c->placeholders); i++)
+			if (c->placeholders[i].dst &&
+			    (!port || c->placeholders[i].net == port->key.net))
+				drop_placeholder(&c->placeholders[i]);
 		spin_unlock_bh(&c->lock);
 	}
 }

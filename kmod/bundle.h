@@ -58,7 +58,7 @@ void xport_bundle_moment(struct net *net, struct xport_bundle_moment *moment);
 void xport_bundle_keep(struct net *net, const struct xport_bundle_key *key,
 		       struct dst_entry *dst,
 		       const struct xport_bundle_moment *moment);
-struct dst_entry *xport_stub_route(struct net *net, unsigned short family);
+struct dst_entry *xport_placeholder(struct net *net, unsigned short family);
 void xport_bundle_forget(const struct xport *port);
 int xport_bundle_init(void);
 void xport_bundle_exit(void);

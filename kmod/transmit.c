@@ -5,7 +5,7 @@
  *
  * Stands above xfrm_lookup_with_ifid(), which resolves policy, SAs and outer
  * route.  It wants a route to start from.  In tunnel and BEET mode that route
- * has no influence on where the packet goes, so it is a stub and no route to
+ * has no influence on where the packet goes, so a placeholder does and no route to
  * the inner destination needs to exist.  In transport mode it is the outer
  * route, and it must not lead back into the port.
  */
@@ -85,7 +85,8 @@ static struct dst_entry *resolve(struct xport *port,
 	bool again = false;
 
 retry:
-	route = outer ? own_route(way) : xport_stub_route(way->net, way->family);
+	route = outer ? own_route(way)
+		      : xport_placeholder(way->net, way->family);
 	if (!route) {
 		if (outer && !again) {
 			/* The hint may be out of date. */
@@ -130,7 +131,7 @@ retry:
 		return NULL;
 	}
 	if (!outer && xfrm_dst_path(dst) == path) {
-		/* Transport mode only: the stub leads nowhere. */
+		/* Transport mode only: the placeholder leads nowhere. */
 		dst_release(dst);
 		if (again) {
 			/* The own route was tried first and was no good. */
