@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What tests/vm/bench-control-guest measures with: the daemons, the databases,
-# an OpenFlow client and the kernel's own counts.  Nothing here knows what is
+# What the guests of the benches measure with: the daemons, the databases, an
+# OpenFlow client and the kernel's own counts.  Nothing here knows what is
 # measured.  Only Python's standard library.
+#
+# Above: tests/vm/bench-control-guest, bench-data-guest and benchsites.py.
 
+import ctypes
 import json
 import os
 import select
@@ -15,6 +18,9 @@ import subprocess
 import time
 
 
+CLONE_NEWNET = 0x40000000
+
+
 class NotMeasured(Exception):
     """Why a figure could not be taken."""
 
@@ -24,13 +30,16 @@ def now():
 
 
 def wait_for(what, check, timeout, interval=0.02):
-    """Returns the first true value of check()."""
+    """Returns the first true value of check().  Looks at least as often as
+    'timeout' has intervals: with --icount the clock leaps."""
     deadline = now() + timeout
+    left = int(timeout / interval)
     while True:
         value = check()
         if value:
             return value
-        if now() > deadline:
+        left -= 1
+        if left < 0 and now() > deadline:
             raise NotMeasured("%s: not within %d s" % (what, timeout))
         time.sleep(interval)
 
@@ -55,6 +64,19 @@ def timed(*args):
         raise NotMeasured("%s: %s" % (" ".join(args),
                                       done.stderr.strip()[-300:]))
     return end - begin
+
+
+def in_netns(name, function):
+    """Calls 'function' in another network namespace; what sockets it makes
+    stay there."""
+    setns = ctypes.CDLL(None, use_errno=True).setns
+    with open("/proc/self/ns/net") as ours, open("/run/netns/" + name) as new:
+        if setns(new.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns " + name)
+        try:
+            return function()
+        finally:
+            setns(ours.fileno(), CLONE_NEWNET)
 
 
 def median(values):
@@ -247,22 +269,34 @@ class Kernel:
 
 
 class Daemons:
-    """ovsdb-server with both databases, and our ovs-vswitchd."""
+    """ovsdb-server with Open_vSwitch and perhaps OVS_XFRM, and our
+    ovs-vswitchd, in a network namespace or ours."""
 
-    def __init__(self, directory, ovs_schema, xfrm_schema):
+    def __init__(self, directory, ovs_schema, xfrm_schema=None, netns=None):
         self.dir = directory
         self.sock = os.path.join(directory, "db.sock")
         self.pid = None
-        run("ovsdb-tool", "create", "conf.db", ovs_schema)
-        run("ovsdb-tool", "create", "xfrm.db", xfrm_schema)
-        run("ovsdb-server", "--detach", "--no-chdir", "--pidfile",
-            "--log-file", "--remote=punix:db.sock", "conf.db", "xfrm.db")
-        run("ovs-vsctl", "--db=unix:" + self.sock, "--no-wait", "init")
+        self.netns = netns
+        self.env = dict(os.environ)
+        for name in ("RUNDIR", "LOGDIR", "DBDIR", "SYSCONFDIR"):
+            self.env["OVS_" + name] = directory
+        self.run("ovsdb-tool", "create", "conf.db", ovs_schema)
+        databases = ["conf.db"]
+        if xfrm_schema:
+            self.run("ovsdb-tool", "create", "xfrm.db", xfrm_schema)
+            databases.append("xfrm.db")
+        self.run("ovsdb-server", "--detach", "--no-chdir", "--pidfile",
+                 "--log-file", "--remote=punix:db.sock", *databases)
+        self.vsctl("--no-wait", "init")
+
+    def run(self, *args):
+        return run(*args, cwd=self.dir, env=self.env)
 
     def start(self):
-        run("ovs-vswitchd", "--detach", "--no-chdir", "--pidfile",
-            "--log-file", "unix:" + self.sock)
-        with open("ovs-vswitchd.pid") as pidfile:
+        self.run(*(("ip", "netns", "exec", self.netns) if self.netns else ()),
+                 "ovs-vswitchd", "--detach", "--no-chdir", "--pidfile",
+                 "--log-file", "unix:" + self.sock)
+        with open(os.path.join(self.dir, "ovs-vswitchd.pid")) as pidfile:
             self.pid = int(pidfile.read())
 
     def kill(self):
@@ -272,7 +306,10 @@ class Daemons:
         self.pid = None
 
     def vsctl(self, *args):
-        return run("ovs-vsctl", "--db=unix:" + self.sock, *args)
+        return self.run("ovs-vsctl", "--db=unix:" + self.sock, *args)
+
+    def ofctl(self, *args):
+        return self.run("ovs-ofctl", *args)
 
     def memory(self):
         """(VmRSS, VmHWM) of ovs-vswitchd in bytes."""
