@@ -44,6 +44,7 @@ struct wanted_list {
 
 struct xfrm_db_feed {
     const struct xfrm_db_feed_ops *ops;
+    char *remote;
     struct ovsdb_cs *cs;
     struct shash *schema;       /* Sets of columns by table, or NULL. */
     struct ovs_list events;     /* "struct ovsdb_cs_event"s: updates. */
@@ -201,6 +202,7 @@ xfrm_db_feed_create(const char *remote, const struct xfrm_db_feed_ops *ops)
     struct xfrm_db_feed *feed = xzalloc(sizeof *feed);
 
     feed->ops = ops;
+    feed->remote = xstrdup(remote);
     ovs_list_init(&feed->events);
     feed->cs = ovsdb_cs_create(DATABASE, 3, &cs_ops, feed);
     ovsdb_cs_set_remote(feed->cs, remote, true);
@@ -273,7 +275,20 @@ xfrm_db_feed_destroy(struct xfrm_db_feed *feed)
     json_destroy(feed->txn_id);
     ovsdb_cs_destroy(feed->cs);
     ovsdb_cs_free_schema(feed->schema);
+    free(feed->remote);
     free(feed);
+}
+
+/* The server is there: a connection that rests after attempts that failed, for
+ * up to eight seconds, is attempted at once. */
+void
+xfrm_db_feed_hurry(struct xfrm_db_feed *feed)
+{
+    if (!ovsdb_cs_is_connected(feed->cs)) {
+        /* There is no other way to end its rest. */
+        ovsdb_cs_set_remote(feed->cs, NULL, true);
+        ovsdb_cs_set_remote(feed->cs, feed->remote, true);
+    }
 }
 
 /* Rows that are read as a whole. */

@@ -34,6 +34,7 @@ struct xfrm_db_feed_ops {
 struct xfrm_db_feed *xfrm_db_feed_create(const char *remote,
                                          const struct xfrm_db_feed_ops *);
 void xfrm_db_feed_destroy(struct xfrm_db_feed *);
+void xfrm_db_feed_hurry(struct xfrm_db_feed *);
 void xfrm_db_feed_run(struct xfrm_db_feed *);
 void xfrm_db_feed_wait(const struct xfrm_db_feed *);
 

@@ -16,6 +16,7 @@
 #include "xfrm-ovs-json.h"
 
 #define INTERVAL 1000           /* Milliseconds between two questions. */
+#define MAX_BACKOFF 1000        /* Milliseconds between two connections. */
 
 struct xfrm_db_probe {
     struct jsonrpc_session *session;
@@ -24,6 +25,8 @@ struct xfrm_db_probe {
     unsigned int seqno;
     long long int next;
     enum xfrm_db_presence presence;
+    bool returned;              /* See xfrm_db_probe_has_returned(). */
+    bool greeted;               /* It answered on this connection. */
 };
 
 struct xfrm_db_probe *
@@ -32,6 +35,7 @@ xfrm_db_probe_create(const char *remote, const char *database)
     struct xfrm_db_probe *probe = xzalloc(sizeof *probe);
 
     probe->session = jsonrpc_session_open(remote, true);
+    jsonrpc_session_set_max_backoff(probe->session, MAX_BACKOFF);
     probe->database = xstrdup(database);
     return probe;
 }
@@ -52,6 +56,9 @@ take_answer(struct xfrm_db_probe *probe, const struct json *result)
 {
     if (!result || result->type != JSON_ARRAY) {
         return;
+    }
+    if (!probe->greeted) {
+        probe->greeted = probe->returned = true;
     }
     probe->presence = XFRM_DB_ABSENT;
     for (size_t i = 0; i < xfrm_ovs_json_n(result); i++) {
@@ -74,6 +81,7 @@ xfrm_db_probe_run(struct xfrm_db_probe *probe)
     if (seqno != probe->seqno) {
         probe->seqno = seqno;
         probe->next = 0;
+        probe->greeted = false;
         json_destroy(probe->request_id);
         probe->request_id = NULL;
     }
@@ -107,6 +115,15 @@ xfrm_db_probe_run(struct xfrm_db_probe *probe)
         }
     }
     return probe->presence;
+}
+
+bool
+xfrm_db_probe_has_returned(struct xfrm_db_probe *probe)
+{
+    bool returned = probe->returned;
+
+    probe->returned = false;
+    return returned;
 }
 
 void

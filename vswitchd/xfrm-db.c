@@ -493,6 +493,9 @@ run_probe(void)
 {
     enum xfrm_db_presence now = xfrm_db_probe_run(probe);
 
+    if (xfrm_db_probe_has_returned(probe) && feed) {
+        xfrm_db_feed_hurry(feed);
+    }
     if (now == presence) {
         return;
     }
