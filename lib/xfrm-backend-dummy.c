@@ -20,6 +20,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "openvswitch/poll-loop.h"
 #include "seq.h"
@@ -66,10 +67,15 @@ begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
 {
     xdummy_lock();
     if (b && b->hears && xdummy.delay) {
-        unsigned int delay = xdummy.delay;
+        struct timespec delay = {
+            .tv_sec = xdummy.delay / 1000,
+            .tv_nsec = xdummy.delay % 1000 * 1000000L,
+        };
 
         ovs_mutex_unlock(&xdummy_mutex);
-        xnanosleep(delay * UINT64_C(1000000));
+        /* Like a call of the kernel: Open vSwitch's own functions for this
+         * would make the thread quiescent. */
+        nanosleep(&delay, NULL);
         xdummy_lock();
     }
     if (b) {

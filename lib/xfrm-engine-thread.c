@@ -18,6 +18,7 @@
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
@@ -255,8 +256,10 @@ probe_algos(void *class_)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     const struct xfrm_backend_class *class = class_;
-    uint64_t missing = class->missing_algos ? class->missing_algos() : 0;
+    uint64_t missing;
 
+    ovsrcu_quiesce_start();
+    missing = class->missing_algos ? class->missing_algos() : 0;
     ovs_mutex_lock(&xfrm_shared.mutex);
     xfrm_shared.missing_algos = missing;
     xfrm_shared.knows_algos = true;
@@ -324,6 +327,11 @@ void *
 xfrm_engine_thread(void *e_)
 {
     struct engine *e = e_;
+
+    /* Nothing here is protected by RCU, and with many SAs a turn of the loop
+     * takes seconds.  Open vSwitch's main thread waits now and then until all
+     * threads have been quiescent: when it changes ports, for example. */
+    ovsrcu_quiesce_start();
 
     for (;;) {
         uint64_t seqno = seq_read(xfrm_shared.wake_seq);
