@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The engine's functions for whoever reads SAs and policies from a database:
- * rows go in, results and notes come out.  See xfrm-engine.h; the rest of the
- * main thread's functions is in xfrm-engine.c.  Below xfrm-db. */
+ * rows go in, results and notes come out.  See xfrm-engine.h; the functions of
+ * the main thread are in xfrm-engine.c.  Below xfrm-db. */
 
 #include <config.h>
 
@@ -15,11 +15,11 @@
 #include "uuid.h"
 #include "xfrm-port.h"
 
-/* Notes that wait for the main thread, which may have no database to write
- * them into. */
+/* Notes that wait for whoever has a database to write them into, which may be
+ * nobody. */
 #define MAX_NOTES 4096
 
-/* Main thread only. */
+/* Only for the one thread that has the rows. */
 static struct xfrm_row_changes held;
 static bool holding;
 

@@ -5,9 +5,11 @@
 /* The engine: desired state against the datapath's, in a thread of its own.
  *
  * The main thread (netdev-xfrm, xfrm-unixctl, xfrm-report) declares ports and
- * reads their status; it never waits for the datapath.  What the two threads
- * share is one registry behind one mutex, and one 'struct seq' that changes
- * whenever a port's status did.  All functions here are for the main thread.
+ * reads their status; it never waits for the datapath.  What the threads share
+ * is one registry behind one mutex, and one 'struct seq' that changes whenever
+ * a port's status did.  The functions here are for the main thread, but those
+ * about rows and notes, and what they need, for the one thread that has the
+ * rows (xfrm-db).
  *
  * Above xfrm-backend, xfrm-diff, xfrm-plan, xfrm-json, xfrm-nonce; below
  * netdev-xfrm. */

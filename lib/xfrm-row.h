@@ -4,7 +4,7 @@
 
 /* SAs and policies that come one by one, from the rows of a database.
  *
- * The main thread (xfrm-db) hands out a 'struct xfrm_row_config' for each row
+ * The database's thread (xfrm-db) hands out a 'struct xfrm_row_config' for each row
  * that makes sense and gets back 'struct xfrm_row_result's and 'struct
  * xfrm_note's.  'struct xfrm_row' is what the engine's thread makes of a
  * configuration.

@@ -11,6 +11,8 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/xfrm-db.h \
 	vswitchd/xfrm-db-feed.c \
 	vswitchd/xfrm-db-feed.h \
+	vswitchd/xfrm-db-hush.c \
+	vswitchd/xfrm-db-hush.h \
 	vswitchd/xfrm-db-notes.c \
 	vswitchd/xfrm-db-notes.h \
 	vswitchd/xfrm-db-parse.c \
@@ -21,6 +23,8 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/xfrm-db-record.c \
 	vswitchd/xfrm-db-record.h \
 	vswitchd/xfrm-db-status.c \
+	vswitchd/xfrm-db-thread.c \
+	vswitchd/xfrm-db-thread.h \
 	vswitchd/xfrm-report.c \
 	vswitchd/xfrm-report.h \
 	vswitchd/xfrm-unixctl.c \

@@ -42,7 +42,8 @@
 #include "util.h"
 #include "vswitchd/bridge.h"
 #include "vswitchd/xfrm-charge.h"
-#include "vswitchd/xfrm-db.h"
+#include "vswitchd/xfrm-db-hush.h"
+#include "vswitchd/xfrm-db-thread.h"
 #include "vswitchd/xfrm-report.h"
 #include "vswitchd/xfrm-unixctl.h"
 #include "xfrm-version.h"
@@ -263,29 +264,39 @@ static void
 run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
 {
     while (!request->requested) {
+        bool commands;
+
         memory_run();
         if (memory_should_report()) {
             report_memory_usage();
         }
         bridge_run();
-        unixctl_server_run(unixctl);
+        commands = xfrm_db_levels_begin();
+        if (commands) {
+            unixctl_server_run(unixctl);
+            xfrm_db_levels_end();
+        }
         netdev_run();
         netdev_xfrm_run();
         if (xfrm_charge_is_ours()) {
             xfrm_report_run();
-            xfrm_db_run();
         }
+        xfrm_db_thread_run(xfrm_charge_is_ours());
         xfrm_unixctl_run();
 
         memory_wait();
         bridge_wait();
-        unixctl_server_wait(unixctl);
+        if (commands) {
+            unixctl_server_wait(unixctl);
+        } else {
+            xfrm_db_levels_wait();
+        }
         netdev_wait();
         netdev_xfrm_wait();
         if (xfrm_charge_is_ours()) {
             xfrm_report_wait();
-            xfrm_db_wait();
         }
+        xfrm_db_thread_wait(xfrm_charge_is_ours());
         xfrm_unixctl_wait();
         if (request->requested) {
             poll_immediate_wake();
@@ -328,16 +339,17 @@ main(int argc, char *argv[])
      * would fail as being of an unknown type. */
     netdev_xfrm_register(config.dummy);
     xfrm_report_init(config.remote);
-    xfrm_db_init(config.remote);
+    xfrm_db_thread_init(config.remote);
     xfrm_unixctl_init();
     bridge_init(config.remote);
 
     run_until_exit(unixctl, &request);
 
+    xfrm_db_thread_stop();
     netdev_xfrm_exiting(request.cleanup);
     bridge_exit(request.cleanup);
     netdev_xfrm_unregister();
-    xfrm_db_destroy();
+    xfrm_db_thread_destroy();
     xfrm_report_destroy();
 
     for (size_t i = 0; i < request.n_conns; i++) {

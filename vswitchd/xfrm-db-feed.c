@@ -21,6 +21,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
+#include "xfrm-db-hush.h"
 #include "xfrm-ovs-json.h"
 #include "xfrm-secret.h"
 
@@ -415,7 +416,7 @@ give_row(struct xfrm_db_feed *feed, enum xfrm_db_table table,
 }
 
 /* Frees what is big in a row of an update.  All rows at once would keep the
- * main thread from everything else for too long.  Each of them as soon as it
+ * thread from everything else for too long.  Each of them as soon as it
  * has been read would leave holes between those to come, into which goes what
  * is kept, so that the memory could not be given back. */
 static void
@@ -609,45 +610,6 @@ xfrm_db_give_back(size_t n_rows OVS_UNUSED)
 #endif
 }
 
-/* Messages of this database hold keys, and these modules of Open vSwitch write
- * whole messages into the log if they are told to ("ovs-appctl vlog/set dbg").
- * So they keep quiet while they deal with it; the levels, and what they say
- * about Open vSwitch's own database, stay as somebody wanted them. */
-static const char *const talkative[] = { "jsonrpc", "ovsdb_cs" };
-
-struct log_levels {
-    enum vlog_level levels[ARRAY_SIZE(talkative)][VLF_N_DESTINATIONS];
-};
-
-static void
-hush(struct log_levels *saved)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(talkative); i++) {
-        struct vlog_module *module = vlog_module_from_name(talkative[i]);
-
-        for (int j = 0; module && j < VLF_N_DESTINATIONS; j++) {
-            saved->levels[i][j] = vlog_get_level(module, j);
-            if (saved->levels[i][j] > VLL_INFO) {
-                vlog_set_levels(module, j, VLL_INFO);
-            }
-        }
-    }
-}
-
-static void
-unhush(const struct log_levels *saved)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(talkative); i++) {
-        struct vlog_module *module = vlog_module_from_name(talkative[i]);
-
-        for (int j = 0; module && j < VLF_N_DESTINATIONS; j++) {
-            if (saved->levels[i][j] > VLL_INFO) {
-                vlog_set_levels(module, j, saved->levels[i][j]);
-            }
-        }
-    }
-}
-
 static void
 take_reply(struct xfrm_db_feed *feed, struct jsonrpc_msg *reply)
 {
@@ -700,12 +662,11 @@ xfrm_db_feed_run(struct xfrm_db_feed *feed)
 {
     struct ovs_list events;
     struct ovsdb_cs_event *event;
-    struct log_levels levels;
     long long int deadline;
 
-    hush(&levels);
+    xfrm_db_hush();
     ovsdb_cs_run(feed->cs, &events);
-    unhush(&levels);
+    xfrm_db_unhush();
     LIST_FOR_EACH_POP (event, list_node, &events) {
         switch (event->type) {
         case OVSDB_CS_EVENT_TYPE_UPDATE:

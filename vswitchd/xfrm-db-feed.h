@@ -7,7 +7,7 @@
  *
  * Nothing is kept of a row: one of which only a part has changed is read anew
  * as a whole.  The rows of one change come between begin() and end(), however
- * long that takes; a turn of the main loop does no more than a few
+ * long that takes; a turn of the loop does no more than a few
  * milliseconds of it.  Above Open vSwitch's ovsdb-cs; below xfrm-db. */
 
 #include "xfrm-db-record.h"

@@ -77,7 +77,7 @@ void xfrm_db_status_take(void);
 bool xfrm_db_status_pending(bool global);
 
 /* Adds operations for what is pending, but not for all of it at once if there
- * is much: the main thread has other work.  Returns true if no state or error
+ * is much: there is other work.  Returns true if no state or error
  * is left that was taken so far.  With a 'global' row, notes are written too,
  * and 'max_notes' of them are left in the database. */
 bool xfrm_db_status_write(const struct xfrm_db_feed *,

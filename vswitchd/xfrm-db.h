@@ -2,7 +2,7 @@
 #ifndef XFRM_DB_H
 #define XFRM_DB_H 1
 
-/* The OVS_XFRM database <-> the engine.  Above: ovs-vswitchd.c.  Below:
+/* The OVS_XFRM database <-> the engine.  Above: xfrm-db-thread.  Below:
  * xfrm-db-parse, xfrm-db-status, xfrm-engine. */
 
 void xfrm_db_init(const char *remote);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XFRM_DB_HUSH_H
+#define XFRM_DB_HUSH_H 1
+
+/* Keeps keys out of the log while messages of OVS_XFRM are dealt with.
+ *
+ * Above: xfrm-db-feed, which hushes, and ovs-vswitchd.c, which runs commands
+ * that change log levels.  Below: Open vSwitch's vlog. */
+
+#include <stdbool.h>
+
+/* Between these two, no module of Open vSwitch writes whole messages.  For one
+ * thread. */
+void xfrm_db_hush(void);
+void xfrm_db_unhush(void);
+
+/* Commands may change log levels only between these two, which never are
+ * between the two above.  Returns false if that can't be now;
+ * xfrm_db_levels_wait() wakes the caller when it is worth another try. */
+bool xfrm_db_levels_begin(void);
+void xfrm_db_levels_end(void);
+void xfrm_db_levels_wait(void);
+
+#endif /* xfrm-db-hush.h */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The thread that reads and writes OVS_XFRM: see xfrm-db-thread.h.
+ *
+ * A transaction of a controller may bring ten thousand rows, and all that comes
+ * after it is long: the text is parsed, rows become specs, results become text
+ * again.  OpenFlow must not wait for any of it. */
+
+#include <config.h>
+
+#include "xfrm-db-thread.h"
+
+#include <string.h>
+
+#include "latch.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "seq.h"
+#include "util.h"
+#include "xfrm-db.h"
+
+/* Without a thread, the main thread does the work.  Open vSwitch keeps what it
+ * knows of TLS (certificates, keys) in variables without locks, which the
+ * bridge changes whenever it likes: a connection with TLS must belong to the
+ * bridge's thread. */
+static bool threaded;
+
+static pthread_t thread;
+static bool started;
+static struct latch exit_latch;
+static atomic_bool allowed;     /* What the main thread said last... */
+static struct seq *allowed_seq; /* ...and moves when it says so. */
+static bool was_allowed;        /* Main thread only. */
+
+void
+xfrm_db_thread_init(const char *remote)
+{
+    threaded = !strstr(remote, "ssl:");
+    allowed_seq = seq_create();
+    latch_init(&exit_latch);
+    atomic_init(&allowed, false);
+    xfrm_db_init(remote);
+}
+
+static void *
+xfrm_db_thread_main(void *aux OVS_UNUSED)
+{
+    /* Messages about connections look like those of the main thread about its
+     * own: scripts know them so. */
+    set_subprogram_name("");
+
+    /* Nothing here is protected by RCU, and nobody is to wait for us. */
+    ovsrcu_quiesce_start();
+
+    while (!latch_is_set(&exit_latch)) {
+        uint64_t seqno = seq_read(allowed_seq);
+        bool now;
+
+        atomic_read(&allowed, &now);
+        if (now) {
+            xfrm_db_run();
+            xfrm_db_wait();
+        }
+        seq_wait(allowed_seq, seqno);
+        latch_wait(&exit_latch);
+        poll_block();
+    }
+    return NULL;
+}
+
+void
+xfrm_db_thread_run(bool in_charge)
+{
+    if (!threaded) {
+        if (in_charge) {
+            xfrm_db_run();
+        }
+        return;
+    }
+    if (in_charge != was_allowed) {
+        was_allowed = in_charge;
+        atomic_store(&allowed, in_charge);
+        seq_change(allowed_seq);
+    }
+    if (in_charge && !started) {
+        started = true;
+        thread = ovs_thread_create("xfrm_db", xfrm_db_thread_main, NULL);
+    }
+}
+
+void
+xfrm_db_thread_wait(bool in_charge)
+{
+    if (!threaded && in_charge) {
+        xfrm_db_wait();
+    }
+}
+
+void
+xfrm_db_thread_stop(void)
+{
+    if (started) {
+        latch_set(&exit_latch);
+        xpthread_join(thread, NULL);
+        started = false;
+    }
+}
+
+void
+xfrm_db_thread_destroy(void)
+{
+    xfrm_db_thread_stop();
+    xfrm_db_destroy();
+    latch_destroy(&exit_latch);
+    seq_destroy(allowed_seq);
+    allowed_seq = NULL;
+}
