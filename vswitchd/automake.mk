@@ -32,8 +32,8 @@ vswitchd_ovs_vswitchd_SOURCES = \
 
 # Parts of the stock daemon that are in no library of Open vSwitch.  What the
 # bridge writes into Interface:error goes through xfrm-report.c, which knows
-# what the engine found out meanwhile; what it asks about its lock goes through
-# xfrm-charge.c.
+# what the engine found out meanwhile; what it asks about its lock, and that
+# it is ready, goes through xfrm-charge.c.
 OVS_VSWITCHD_OBJECTS = \
 	vswitchd/ovs-bridge.$(OBJEXT) \
 	vswitchd/ovs-system-stats.$(OBJEXT)
@@ -44,6 +44,7 @@ vswitchd/ovs-bridge.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/bridge.c \
 		-Dovsrec_interface_set_error=xfrm_report_set_error \
 		-Dovsdb_idl_has_lock=xfrm_charge_has_lock \
 		-Dovsdb_idl_is_lock_contended=xfrm_charge_is_contended \
+		-Ddaemonize_complete=xfrm_charge_daemonize_complete \
 		-c -o $@ $(OVS_SRCDIR)/vswitchd/bridge.c
 vswitchd/ovs-system-stats.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/system-stats.c \
 		_ovs/stamp-build

@@ -264,7 +264,7 @@ static void
 run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
 {
     while (!request->requested) {
-        bool commands;
+        bool commands, db;
 
         memory_run();
         if (memory_should_report()) {
@@ -281,7 +281,8 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         if (xfrm_charge_is_ours()) {
             xfrm_report_run();
         }
-        xfrm_db_thread_run(xfrm_charge_is_ours());
+        db = xfrm_charge_is_ours() && xfrm_charge_is_complete();
+        xfrm_db_thread_run(db);
         xfrm_unixctl_run();
 
         memory_wait();
@@ -296,7 +297,7 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         if (xfrm_charge_is_ours()) {
             xfrm_report_wait();
         }
-        xfrm_db_thread_wait(xfrm_charge_is_ours());
+        xfrm_db_thread_wait(db);
         xfrm_unixctl_wait();
         if (request->requested) {
             poll_immediate_wake();

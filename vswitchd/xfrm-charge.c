@@ -6,16 +6,19 @@
  * columns would contradict each other for ever.
  *
  * The bridge tells nobody, so bridge.c is compiled with the two functions that
- * it asks about the lock replaced by those below.
+ * it asks about the lock replaced by those below, and the one by which it says
+ * that all is configured.
  *
  * Above: ovs-vswitchd.c, bridge.c.  Below: ovsdb-idl. */
 
 #include <config.h>
 
+#include "daemon.h"
 #include "ovsdb-idl.h"
 #include "xfrm-charge.h"
 
 static bool ours;
+static bool complete;
 
 /* While the server is away nobody has the lock, and nothing changes. */
 bool
@@ -40,4 +43,17 @@ xfrm_charge_is_contended(const struct ovsdb_idl *idl)
 
     ours &= !contended;
     return contended;
+}
+
+bool
+xfrm_charge_is_complete(void)
+{
+    return complete;
+}
+
+void
+xfrm_charge_daemonize_complete(void)
+{
+    daemonize_complete();
+    complete = true;
 }

@@ -10,8 +10,13 @@ struct ovsdb_idl;
 
 bool xfrm_charge_is_ours(void);
 
+/* The bridge is configured for the first time, and who started the daemon has
+ * been told so: from now on there is no terminal to write to. */
+bool xfrm_charge_is_complete(void);
+
 /* In place of what bridge.c calls. */
 bool xfrm_charge_has_lock(const struct ovsdb_idl *);
 bool xfrm_charge_is_contended(const struct ovsdb_idl *);
+void xfrm_charge_daemonize_complete(void);
 
 #endif /* xfrm-charge.h */

@@ -530,12 +530,10 @@ begin_change(struct xfrm_db_feed *feed)
         error = ovsdb_cs_parse_db_update(update->table_updates,
                                          update->version, &feed->update);
         if (error) {
-            char *text = ovsdb_error_to_string_free(error);
-
+            /* The error quotes the update, keys and all. */
+            ovsdb_error_destroy(error);
             VLOG_WARN("%s: an update is not understood, connecting anew",
                       DATABASE);
-            VLOG_DBG("%s", text);
-            free(text);
             feed->update = NULL;
             ovsdb_cs_event_destroy(feed->event);
             feed->event = NULL;

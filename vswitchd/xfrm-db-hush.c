@@ -3,13 +3,14 @@
 /* Keeps keys out of the log: see xfrm-db-hush.h.
  *
  * Messages of OVS_XFRM hold keys, and some modules of Open vSwitch write whole
- * messages into the log if they are told to ("ovs-appctl vlog/set dbg").  So
- * they keep quiet while they deal with that database; the levels, and what they
- * say about Open vSwitch's own database, stay as somebody wanted them.
+ * messages into the log: if they are told to ("ovs-appctl vlog/set dbg"), or if
+ * they don't understand them.  So they keep quiet while that database is dealt
+ * with.
  *
  * Levels belong to the process, but OVS_XFRM has a thread of its own.  A level
  * that is changed while the thread is at it would let a key out, and would be
- * put back to what it was afterwards: hence the lock. */
+ * put back to what it was afterwards: hence the lock.  What the same modules
+ * have to say about Open vSwitch's own database is lost meanwhile. */
 
 #include <config.h>
 
@@ -17,16 +18,28 @@
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "seq.h"
 #include "util.h"
 
-static const char *const talkative[] = { "jsonrpc", "ovsdb_cs" };
+/* Above these levels the modules show contents. */
+static const struct {
+    const char *module;
+    enum vlog_level level;
+} quiet[] = {
+    { "jsonrpc", VLL_INFO },
+    { "ovsdb_cs", VLL_ERR },
+};
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
+/* Whoever runs commands found the mutex taken, and gets it next. */
+static atomic_bool commands_wait = ATOMIC_VAR_INIT(false);
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+
 /* What the levels were.  Protected by 'mutex'. */
-static enum vlog_level saved[ARRAY_SIZE(talkative)][VLF_N_DESTINATIONS];
+static enum vlog_level saved[ARRAY_SIZE(quiet)][VLF_N_DESTINATIONS];
 
 /* Moves when the mutex is given back by xfrm_db_unhush(). */
 static struct seq *
@@ -42,18 +55,30 @@ unhushed_seq(void)
     return seq;
 }
 
+static bool
+commands_are_waiting(void)
+{
+    bool waiting;
+
+    atomic_read(&commands_wait, &waiting);
+    return waiting;
+}
+
 void
 xfrm_db_hush(void)
     OVS_ACQUIRES(mutex)
 {
     ovs_mutex_lock(&mutex);
-    for (size_t i = 0; i < ARRAY_SIZE(talkative); i++) {
-        struct vlog_module *module = vlog_module_from_name(talkative[i]);
+    while (commands_are_waiting()) {
+        ovs_mutex_cond_wait(&cond, &mutex);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
+        struct vlog_module *module = vlog_module_from_name(quiet[i].module);
 
         for (int j = 0; module && j < VLF_N_DESTINATIONS; j++) {
             saved[i][j] = vlog_get_level(module, j);
-            if (saved[i][j] > VLL_INFO) {
-                vlog_set_levels(module, j, VLL_INFO);
+            if (saved[i][j] > quiet[i].level) {
+                vlog_set_levels(module, j, quiet[i].level);
             }
         }
     }
@@ -63,11 +88,11 @@ void
 xfrm_db_unhush(void)
     OVS_RELEASES(mutex)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(talkative); i++) {
-        struct vlog_module *module = vlog_module_from_name(talkative[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
+        struct vlog_module *module = vlog_module_from_name(quiet[i].module);
 
         for (int j = 0; module && j < VLF_N_DESTINATIONS; j++) {
-            if (saved[i][j] > VLL_INFO) {
+            if (saved[i][j] > quiet[i].level) {
                 vlog_set_levels(module, j, saved[i][j]);
             }
         }
@@ -81,13 +106,19 @@ bool
 xfrm_db_levels_begin(void)
     OVS_TRY_LOCK(true, mutex)
 {
-    return !ovs_mutex_trylock(&mutex);
+    if (ovs_mutex_trylock(&mutex)) {
+        atomic_store(&commands_wait, true);
+        return false;
+    }
+    atomic_store(&commands_wait, false);
+    return true;
 }
 
 void
 xfrm_db_levels_end(void)
     OVS_RELEASES(mutex)
 {
+    xpthread_cond_signal(&cond);
     ovs_mutex_unlock(&mutex);
 }
 
@@ -96,10 +127,19 @@ xfrm_db_levels_wait(void)
 {
     uint64_t seqno = seq_read(unhushed_seq());
 
-    if (xfrm_db_levels_begin()) {
-        xfrm_db_levels_end();
+    if (!ovs_mutex_trylock(&mutex)) {
+        ovs_mutex_unlock(&mutex);
         poll_immediate_wake();
     } else {
         seq_wait(unhushed_seq(), seqno);
     }
+}
+
+void
+xfrm_db_levels_give_up(void)
+{
+    ovs_mutex_lock(&mutex);
+    atomic_store(&commands_wait, false);
+    xpthread_cond_signal(&cond);
+    ovs_mutex_unlock(&mutex);
 }

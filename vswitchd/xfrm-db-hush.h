@@ -14,11 +14,13 @@
 void xfrm_db_hush(void);
 void xfrm_db_unhush(void);
 
-/* Commands may change log levels only between these two, which never are
- * between the two above.  Returns false if that can't be now;
- * xfrm_db_levels_wait() wakes the caller when it is worth another try. */
+/* Commands, which may change log levels, run only between these two, which
+ * never are between the two above.  begin() returns false if that can't be now;
+ * then xfrm_db_levels_wait() wakes the caller when it can, and until it has
+ * tried again nobody can hush, or until it gives up. */
 bool xfrm_db_levels_begin(void);
 void xfrm_db_levels_end(void);
 void xfrm_db_levels_wait(void);
+void xfrm_db_levels_give_up(void);
 
 #endif /* xfrm-db-hush.h */

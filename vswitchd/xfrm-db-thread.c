@@ -19,6 +19,7 @@
 #include "seq.h"
 #include "util.h"
 #include "xfrm-db.h"
+#include "xfrm-db-hush.h"
 
 /* Without a thread, the main thread does the work.  Open vSwitch keeps what it
  * knows of TLS (certificates, keys) in variables without locks, which the
@@ -46,10 +47,6 @@ xfrm_db_thread_init(const char *remote)
 static void *
 xfrm_db_thread_main(void *aux OVS_UNUSED)
 {
-    /* Messages about connections look like those of the main thread about its
-     * own: scripts know them so. */
-    set_subprogram_name("");
-
     /* Nothing here is protected by RCU, and nobody is to wait for us. */
     ovsrcu_quiesce_start();
 
@@ -102,6 +99,7 @@ xfrm_db_thread_stop(void)
 {
     if (started) {
         latch_set(&exit_latch);
+        xfrm_db_levels_give_up();
         xpthread_join(thread, NULL);
         started = false;
     }

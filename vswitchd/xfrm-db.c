@@ -738,10 +738,11 @@ xfrm_db_wait(void)
         } else if (loaded && xfrm_db_feed_may_send(feed)) {
             xfrm_db_status_wait();
         }
-        if (n_key_files) {
+        /* What xfrm_db_run() would not do must not wake us. */
+        if (loaded && n_key_files) {
             poll_timer_wait_until(next_files);
         }
-        if (described) {
+        if (loaded && described && !writing && xfrm_db_feed_may_send(feed)) {
             poll_timer_wait_until(next_counters);
         }
     }
