@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the kernel for an xfrm interface and prints its answer as an errno.
+"""Asks the kernel for xfrm interfaces and prints its answers as errnos.
 
-    kmod-errno.py create|change NAME [if_id=N] [link=N] [external] [empty]
+Each line of the standard input is a request, which comes before its answer:
+
+    create|change NAME [if_id=N] [link=N] [external] [empty]
 
 "ip" prints either the kernel's words or the errno, so that it hides the errno
 of a refusal that comes with words.  "empty" sends an empty IFLA_INFO_DATA.
@@ -26,7 +28,7 @@ def attr(kind, data):
     return struct.pack("=HH", 4 + len(data), kind) + data + pad
 
 
-def main(verb, name, *options):
+def ask(verb, name, *options):
     data = b""
     send_data = False
     for option in options:
@@ -54,7 +56,9 @@ def main(verb, name, *options):
     sock.send(struct.pack("=IHHII", 16 + len(body), RTM_NEWLINK, flags, 1, 0)
               + body)
     code = -struct.unpack_from("=i", sock.recv(65536), 16)[0]
-    print(errno.errorcode.get(code, code) if code else "ok")
+    return errno.errorcode.get(code, code) if code else "ok"
 
 
-main(*sys.argv[1:])
+for line in sys.stdin:
+    print("$", line.rstrip())
+    print(ask(*line.split()), flush=True)
