@@ -26,6 +26,12 @@
 #include "compat.h"
 #include "port.h"
 
+/*
+ * What this CPU's handler has given to xfrm_input() and has not got back.  BHs
+ * are off.
+ */
+static DEFINE_PER_CPU(struct sk_buff *, in_hand);
+
 /* ------------------------------------------------------------------------
  * Which port a packet belongs to, as the policy code asks.
  */
@@ -191,40 +197,35 @@ static void uncover_protocol(struct sk_buff *skb, unsigned short family)
 		skb_network_header(skb)[IP6CB(skb)->nhoff] = protocol;
 }
 
-/*
- * Transport mode into a bridge: the stack would route the packet to its own
- * address.  A copy of the packet's descriptor goes to the bridge, and the
- * original ends here.
- */
-static bool hand_over(struct sk_buff *skb, unsigned short family)
+/* Transport mode: puts the IP header before the payload again. */
+static void restore_header(struct sk_buff *skb, unsigned short family)
 {
 	unsigned int header = skb->data - skb_network_header(skb);
-	struct sk_buff *out;
 
 	__skb_push(skb, header);
 	if (family == AF_INET) {
 		ip_hdr(skb)->tot_len = htons(skb->len);
 		ip_send_check(ip_hdr(skb));
+		skb->protocol = htons(ETH_P_IP);
 	} else {
 		ipv6_hdr(skb)->payload_len =
 			htons(skb->len - sizeof(struct ipv6hdr));
 		/* Unlike IPv4's, this header does not sum up to nothing. */
 		skb_postpush_rcsum(skb, skb_network_header(skb), header);
+		skb->protocol = htons(ETH_P_IPV6);
 	}
-	out = skb_clone(skb, GFP_ATOMIC);
-	if (!out)
-		return false;
-	out->protocol = family == AF_INET ? htons(ETH_P_IP)
-					  : htons(ETH_P_IPV6);
-	out->pkt_type = PACKET_HOST;
-	skb_reset_mac_header(out);
-	skb_reset_mac_len(out);
-	nf_reset_ct(out);
-	if (skb_valid_dst(out))
-		skb_dst_drop(out);
-	secpath_reset(out);
-	netif_rx(out);
-	return true;
+	skb->pkt_type = PACKET_HOST;
+}
+
+/* SKB, which is whole, arrives at its device. */
+static void arrive(struct sk_buff *skb)
+{
+	skb_reset_mac_header(skb);
+	skb_reset_mac_len(skb);
+	nf_reset_ct(skb);
+	if (skb_valid_dst(skb))
+		skb_dst_drop(skb);
+	netif_rx(skb);
 }
 
 static bool attach_metadata(struct sk_buff *skb, u32 if_id, int link,
@@ -250,51 +251,25 @@ static bool attach_metadata(struct sk_buff *skb, u32 if_id, int link,
 }
 
 /*
- * The transformation of SKB has ended, with ERR.  Returns 1 if it is no
- * packet of ours, 0 to go on with it, a negative errno to drop it.
+ * Makes SKB a packet of PORT, which X was the last SA of: 0, or a negative errno
+ * and it is counted as dropped.  *WHOLE becomes true if it is a packet of
+ * transport mode for a bridge, with its IP header back in place.
  */
-static int received(struct sk_buff *skb, int err)
+static int take(struct xport *port, struct sk_buff *skb,
+		const struct xfrm_state *x, bool *whole)
 {
-	const struct sec_path *sp = skb_sec_path(skb);
+	bool transport = x->props.mode == XFRM_MODE_TRANSPORT;
+	struct net_device *dev = port->dev;
+	unsigned int len = skb->len;
+	int link = skb->dev->ifindex;
 	unsigned short family;
-	struct net_device *dev;
-	struct xfrm_state *x;
-	struct xport *port;
 	bool bridge, moved;
-	unsigned int len;
-	int link;
 
-	/* No path: it failed before an SA was found. */
-	if (!sp || !sp->len)
-		return 1;
-	x = sp->xvec[sp->len - 1];
-	port = xport_find(xs_net(x), x->if_id);
-	if (!port)
-		return 1;
-	dev = port->dev;
-	/* What was dropped below is announced here once more. */
-	if (err && skb->dev == dev)
-		return 0;
-	if (!(dev->flags & IFF_UP)) {
-		xport_count(port, XPORT_RX_DOWN);
-		skb->dev = dev;
-		return -ENETDOWN;
-	}
-	if (err) {
-		xport_count(port, XPORT_RX_TRANSFORM);
-		DEV_STATS_INC(dev, rx_errors);
-		DEV_STATS_INC(dev, rx_dropped);
-		return 0;
-	}
-
-	link = skb->dev->ifindex;
+	*whole = false;
 	skb->dev = dev;
-	len = skb->len;
 	bridge = rcu_access_pointer(dev->rx_handler);
 	moved = !net_eq(port->key.net, dev_net(dev));
 	if (bridge || moved) {
-		bool transport = x->props.mode == XFRM_MODE_TRANSPORT;
-
 		if (transport)
 			family = x->props.family;
 		else
@@ -313,35 +288,155 @@ static int received(struct sk_buff *skb, int err)
 			DEV_STATS_INC(dev, rx_dropped);
 			return -EPERM;
 		}
-		if (moved && !bridge) {
-			skb_scrub_packet(skb, true);
-		} else if (bridge) {
-			if (port->external &&
-			    !attach_metadata(skb, x->if_id, link, true)) {
-				xport_count(port, XPORT_RX_NO_MEMORY);
-				return -ENOMEM;
-			}
-			if (moved)
-				skb->mark = 0;
-			if (transport) {
-				if (!hand_over(skb, family)) {
-					xport_count(port,
-						    XPORT_RX_NO_MEMORY);
-					return -ENOMEM;
-				}
-				dev_sw_netstats_rx_add(dev, len);
-				return -EINPROGRESS;
-			}
-			dev_sw_netstats_rx_add(dev, len);
-			return 0;
-		}
 	}
-	if (port->external && !attach_metadata(skb, x->if_id, link, false)) {
+	if (moved && !bridge)
+		skb_scrub_packet(skb, true);
+	else if (moved)
+		skb->mark = 0;
+	if (port->external && !attach_metadata(skb, x->if_id, link, bridge)) {
 		xport_count(port, XPORT_RX_NO_MEMORY);
 		return -ENOMEM;
 	}
+	if (bridge && transport) {
+		restore_header(skb, family);
+		secpath_reset(skb);
+		*whole = true;
+	}
 	dev_sw_netstats_rx_add(dev, len);
 	return 0;
+}
+
+/*
+ * Whether xfrm_input() goes on with SKB itself once it is a packet of PORT.
+ *
+ * Not in transport mode into a bridge: it would route the packet to its own
+ * address.  And not behind a cipher that has worked asynchronously: there
+ * xfrm_input() holds the device below and lets go of the device that the packet
+ * has *then*.
+ */
+static bool goes_on(const struct xport *port, struct sk_buff *skb,
+		    const struct xfrm_state *x)
+{
+	const struct xfrm_offload *xo = xfrm_offload(skb);
+
+	if (x->props.mode == XFRM_MODE_TRANSPORT &&
+	    rcu_access_pointer(port->dev->rx_handler))
+		return false;
+	if (likely(this_cpu_read(in_hand) == skb))
+		return true;
+	/* GRO calls xfrm_input() past our handlers, in soft interrupts. */
+	return xo && xo->flags & XFRM_GRO && in_serving_softirq();
+}
+
+/*
+ * What xfrm_input() does not go on with ends there: a copy of its descriptor
+ * is what PORT receives.
+ */
+static void take_copy(struct xport *port, struct sk_buff *skb,
+		      const struct xfrm_state *x)
+{
+	struct sk_buff *out = skb_clone(skb, GFP_ATOMIC);
+	struct sec_path *sp;
+	bool whole;
+
+	if (!out) {
+		xport_count(port, XPORT_RX_NO_MEMORY);
+		return;
+	}
+	if (take(port, out, x, &whole)) {
+		kfree_skb(out);
+		return;
+	}
+	if (!whole && x->props.mode == XFRM_MODE_TRANSPORT) {
+		uncover_protocol(out, x->props.family);
+		restore_header(out, x->props.family);
+	}
+	sp = skb_sec_path(out);
+	if (sp)
+		sp->olen = 0;
+	arrive(out);
+}
+
+/*
+ * The transformation of SKB has ended, with ERR.  Returns 1 if it is no
+ * packet of ours, 0 to go on with it, a negative errno to drop it.
+ */
+static int received(struct sk_buff *skb, int err)
+{
+	const struct sec_path *sp = skb_sec_path(skb);
+	struct net_device *dev, *below;
+	struct xfrm_state *x;
+	struct xport *port;
+	bool whole;
+
+	/* No path: it failed before an SA was found. */
+	if (!sp || !sp->len)
+		return 1;
+	x = sp->xvec[sp->len - 1];
+	port = xport_find(xs_net(x), x->if_id);
+	if (!port)
+		return 1;
+	dev = port->dev;
+	/* What was dropped below is announced here once more. */
+	if (err && !skb->protocol)
+		return 0;
+	below = skb->dev;
+	if (!(dev->flags & IFF_UP)) {
+		xport_count(port, XPORT_RX_DOWN);
+		err = -ENETDOWN;
+	} else if (err) {
+		xport_count(port, XPORT_RX_TRANSFORM);
+		DEV_STATS_INC(dev, rx_errors);
+		DEV_STATS_INC(dev, rx_dropped);
+		return 0;
+	} else if (goes_on(port, skb, x)) {
+		err = take(port, skb, x, &whole);
+	} else {
+		take_copy(port, skb, x);
+		err = -EINPROGRESS;
+	}
+	if (err) {
+		skb->dev = below;
+		skb->protocol = 0;
+	}
+	return err;
+}
+
+/* The handlers of the protocols, which also say what is being handled. */
+
+static int receive4(struct sk_buff *skb)
+{
+	struct sk_buff *before = this_cpu_read(in_hand);
+	int ret;
+
+	this_cpu_write(in_hand, skb);
+	ret = xfrm4_rcv(skb);
+	this_cpu_write(in_hand, before);
+	return ret;
+}
+
+static int receive6(struct sk_buff *skb)
+{
+	struct sk_buff *before = this_cpu_read(in_hand);
+	int ret;
+
+	this_cpu_write(in_hand, skb);
+	ret = xfrm6_rcv(skb);
+	this_cpu_write(in_hand, before);
+	return ret;
+}
+
+/* Out of UDP. */
+static int receive_encap(struct sk_buff *skb, int nexthdr, __be32 spi,
+			 int encap)
+{
+	struct sk_buff *before = this_cpu_read(in_hand);
+	int ret;
+
+	this_cpu_write(in_hand, skb);
+	ret = xfrm_input(skb, nexthdr, spi, encap);
+	this_cpu_write(in_hand, before);
+	return ret;
 }
 
 /* ------------------------------------------------------------------------
@@ -438,21 +533,16 @@ static int error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type,
  * first that knows a packet decides.
  */
 
-static int input6(struct sk_buff *skb, int nexthdr, __be32 spi, int encap)
-{
-	return xfrm_input(skb, nexthdr, spi, encap);
-}
-
 #define HANDLER4 { \
-	.handler = xfrm4_rcv, \
-	.input_handler = xfrm_input, \
+	.handler = receive4, \
+	.input_handler = receive_encap, \
 	.cb_handler = received, \
 	.err_handler = error4, \
 	.priority = 10, \
 }
 #define HANDLER6 { \
-	.handler = xfrm6_rcv, \
-	.input_handler = input6, \
+	.handler = receive6, \
+	.input_handler = receive_encap, \
 	.cb_handler = received, \
 	.err_handler = error6, \
 	.priority = 10, \
