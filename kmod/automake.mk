@@ -106,14 +106,16 @@ check-kmod-offload: kmod-for-host
 		VMFLAGS="--kernel '$(KMOD_OFFLOAD_HOST)' $(VMFLAGS)"
 .PHONY: check-kmod-offload
 
-# The kernel's self-tests, with its own module and with ours.
+# The kernel's self-tests, with its own module and with ours.  SELFTESTS: only
+# these, e.g. xfrm_policy.sh.
 check-kmod-selftests: kmod-host
 	kernel=`$(KMOD_PREPARE)` && \
 	source=`$(srcdir)/kmod/fetch-source \
 		$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)') \
 		"$$(modinfo -F vermagic '$(KMOD)')"` && \
 	$(srcdir)/tests/vm/kmod-selftests "$$source" "$$kernel" \
-		'$(KMOD_HOST)' '$(abs_builddir)/kmod/selftests$(KMOD_SUITE:%=-%)'
+		'$(KMOD_HOST)' '$(abs_builddir)/kmod/selftests$(KMOD_SUITE:%=-%)' \
+		$(SELFTESTS)
 .PHONY: check-kmod-selftests
 
 # The same on a kernel that checks itself, which takes a while to build.
