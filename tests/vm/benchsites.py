@@ -73,7 +73,10 @@ class Site:
     def clear(self):
         """Neither ports, flows, devices nor SAs of the system before."""
         self.flows([])
-        self.ovs.vsctl("--", "set", "Bridge", "br0", "ports=[]")
+        # All but the bridge's own.
+        self.ovs.vsctl(*[word for port in self.ovs.vsctl(
+            "list-ports", "br0").split()
+            for word in ("--", "del-port", "br0", port)] or ["show"])
         self.ip("xfrm", "state", "flush")
         self.ip("xfrm", "policy", "flush")
         for device in "ipsec0", "wg0":
@@ -211,13 +214,14 @@ class Geneve(Floor):
 
     name = "geneve"
     selectors = {"out": "proto udp dport 6081", "in": "proto udp dport 6081"}
-    port_options = ("type=geneve", "options:key=42")
+    port_options = {"4": ("type=geneve", "options:key=42"),
+                    "6": ("type=geneve", "options:key=42")}
 
     def setup(self, site, end, cipher, ports):
         site.ovs.vsctl("add-port", "br0", "p0", "--", "add-port", "br0",
                        "tun0", "--", "set", "Interface", "tun0",
-                       *self.port_options, "options:local_ip=" + end.local,
-                       "options:remote_ip=" + end.remote)
+                       *self.port_options[end.outer],
+                       "options:local_ip=" + end.local, "options:remote_ip=" + end.remote)
         selectors = {}
         for way, words in self.selectors.items():
             src, dst = ((end.local, end.remote) if way == "out"
@@ -233,7 +237,7 @@ class Gre(Geneve):
 
     name = "gre"
     selectors = {"out": "proto gre", "in": "proto gre"}
-    port_options = ("type=gre",)
+    port_options = {"4": ("type=gre",), "6": ("type=ip6gre",)}
 
 
 class WireGuard(Routed):
