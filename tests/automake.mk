@@ -86,6 +86,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-interop.at \
 	tests/system-rekey.at \
 	tests/system-restart.at \
+	tests/system-bench.at \
 	tests/system-fault.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod.at \
