@@ -200,6 +200,22 @@ clean-check-ovs:
 	rm -rf check-ovs
 .PHONY: clean-check-ovs
 
+# What our port costs, beside what people would use instead: tests/vm/bench.
+# BENCHFLAGS='--full', '--only data', '--jobs 1'.
+bench: all $(check_PROGRAMS) $(check_DATA) kmod-host
+	-@for name in wireguard openvswitch-ipsec; do \
+		$(srcdir)/tests/vm/packages --cache '$(OVS_CACHE)' $$name \
+			>/dev/null || echo "no $$name: it is not measured"; \
+	done
+	@kernel=`$(KMOD_PREPARE)` && \
+	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
+		XFRM_SRCDIR='$(abs_srcdir)' AUTOTEST_PATH='$(AUTOTEST_PATH)' \
+		exec '$(abs_srcdir)/tests/vm/bench' --build '$(abs_builddir)' \
+		--cache '$(OVS_CACHE)' --kernel "$$kernel" \
+		--kmod-kernel '$(KMOD_HOST)' $(BENCHFLAGS)
+.PHONY: bench
+CLEANFILES += bench.json bench.svg bench.txt
+
 # What many SAs, policies and ports cost: tests/vm/bench-control.
 # BENCHFLAGS='--full', '--only install', '--sas 1000'.
 bench-control: all
@@ -211,7 +227,7 @@ bench-control: all
 CLEANFILES += bench-control.json
 CLEAN_LOCAL += clean-bench
 clean-bench:
-	rm -rf bench-control
+	rm -rf bench-control bench-logs
 .PHONY: clean-bench
 
 CLEAN_LOCAL += clean-testsuites
