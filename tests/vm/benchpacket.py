@@ -12,12 +12,9 @@
 # Above: tests/vm/bench-data-guest.  Only Python's standard library.
 
 import ctypes
-import errno
 import os
-import re
 import socket
 import struct
-import time
 
 BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM = 0, 2
 BPF_PROG_LOAD, BPF_PROG_TEST_RUN = 5, 10
@@ -221,13 +218,6 @@ def array(size, n):
                                            size, n))[0]
 
 
-def busy_ns():
-    """Nanoseconds that the only CPU was not idle, since some time."""
-    with open("/proc/timer_list") as f:
-        idle = re.search(r"\.idle_sleeptime\s*:\s*(\d+) nsecs", f.read())
-    return time.monotonic_ns() - int(idle.group(1))
-
-
 class Injector:
     """Lets 'device' receive frames of one size, one after the other, as if a
     card had brought them.  Or just one, as 'flows' flows."""
@@ -284,15 +274,3 @@ class Injector:
             BPF_F_TEST_XDP_LIVE_FRAMES, 0, 0))
         # The kernel's own watch: without making and freeing the run's pages.
         return struct.unpack_from("<I", attr, 36)[0]
-
-    def run_until(self, count, done):
-        """The same where others go on with the packets behind our back: what
-        the machine, of one CPU, has worked until done() says that all are
-        through.  What it idles after that does not count."""
-        begin = busy_ns()
-        self.run(count)
-        for _ in range(100):
-            time.sleep(0.01)
-            if done():
-                return (busy_ns() - begin) / count
-        raise OSError(errno.ETIME, "packets were lost, or wait for ever")

@@ -21,7 +21,6 @@ COLUMNS = (
     (("geneve", "tree"), "Geneve,+IPsec", "#6a9a3a"),
     (("gre", "tree"), "GRE,+IPsec", "#a8c686"),
     (("wireguard", "tree"), "WireGuard,routed", "#8e5ea2"),
-    (("wireguard-port", "tree"), "WireGuard,port", "#bb99cc"),
     (("floor", "tree"), "no IPsec,(floor)", "#999999"),
 )
 OURS = COLUMNS[0][0]

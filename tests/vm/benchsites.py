@@ -243,7 +243,7 @@ class Gre(Geneve):
 class WireGuard(Routed):
     """Open vSwitch takes a WireGuard device for an Ethernet port and loses what
     it gets from there: a bridge reaches it by its own port and the host's
-    routes.  Its threads encrypt, so a run ends when they are done."""
+    routes.  Its threads encrypt."""
 
     name = "wireguard"
     device = "wg0"
@@ -293,18 +293,5 @@ class WireGuard(Routed):
         self.route(site, end, "br0")
 
 
-class WireGuardPort(WireGuard):
-    """A WireGuard device as a port of the bridge: tried, so that whoever reads
-    the figures need not."""
-
-    name = "wireguard-port"
-
-    def setup(self, site, end, cipher, ports):
-        super().setup(site, end, cipher, ports)
-        site.ovs.vsctl("add-port", "br0", self.device)
-        Floor().steer(site, end, self.device)
-
-
 SYSTEMS = {system.name: system for system in
-           (Floor(), XfrmPort(), Routed(), Geneve(), Gre(), WireGuard(),
-            WireGuardPort())}
+           (Floor(), XfrmPort(), Routed(), Geneve(), Gre(), WireGuard())}
