@@ -92,7 +92,7 @@ static uint8_t *
 plan_sas(const struct xfrm_desired *desired, const struct xfrm_actual *actual,
          const struct hmap *actual_map, const struct xfrm_sa_spec **olds)
 {
-    uint8_t *todo = xcalloc(desired->n_sas + 1, sizeof *todo);
+    uint8_t *actions = xcalloc(desired->n_sas + 1, sizeof *actions);
     struct diff_node *nodes = xcalloc(desired->n_sas + 1, sizeof *nodes);
     struct hmap seen = HMAP_INITIALIZER(&seen);
 
@@ -117,35 +117,35 @@ plan_sas(const struct xfrm_desired *desired, const struct xfrm_actual *actual,
 
         node = find_sa(actual_map, actual->sas, sa);
         if (!node) {
-            todo[i] = DO_ADD;
+            actions[i] = DO_ADD;
             continue;
         }
 
         const struct xfrm_sa_state *state = &actual->sas[node->index];
         node->matched = true;
         if (!state->valid || !xfrm_sa_spec_equals(sa, &state->spec)) {
-            todo[i] = DO_DEL | DO_ADD;
+            actions[i] = DO_DEL | DO_ADD;
             olds[i] = &state->spec;
         }
     }
     hmap_destroy(&seen);
     free(nodes);
-    return todo;
+    return actions;
 }
 
 static void
 emit_sa_adds(struct op_list *list, const struct xfrm_desired *desired,
-             const uint8_t *todo, const struct xfrm_sa_spec **olds,
+             const uint8_t *actions, const struct xfrm_sa_spec **olds,
              bool inbound)
 {
     for (size_t i = 0; i < desired->n_sas; i++) {
         if (is_inbound(&desired->sas[i]) != inbound) {
             continue;
         }
-        if (todo[i] & DO_DEL) {
+        if (actions[i] & DO_DEL) {
             add_op(list, XFRM_OP_SA_DEL, olds[i], NULL);
         }
-        if (todo[i] & DO_ADD) {
+        if (actions[i] & DO_ADD) {
             add_op(list, XFRM_OP_SA_ADD, &desired->sas[i], NULL);
         }
     }
@@ -241,11 +241,11 @@ xfrm_diff(const struct xfrm_desired *desired, const struct xfrm_actual *actual,
 
     const struct xfrm_sa_spec **olds = xcalloc(desired->n_sas + 1,
                                                sizeof *olds);
-    uint8_t *todo = plan_sas(desired, actual, &sa_map, olds);
+    uint8_t *actions = plan_sas(desired, actual, &sa_map, olds);
 
-    emit_sa_adds(&list, desired, todo, olds, true);
+    emit_sa_adds(&list, desired, actions, olds, true);
     emit_policy_sets(&list, desired, actual, &policy_map);
-    emit_sa_adds(&list, desired, todo, olds, false);
+    emit_sa_adds(&list, desired, actions, olds, false);
 
     emit_sa_dels(&list, actual, sa_nodes, false);
     for (size_t i = 0; i < actual->n_policies; i++) {
@@ -255,7 +255,7 @@ xfrm_diff(const struct xfrm_desired *desired, const struct xfrm_actual *actual,
     }
     emit_sa_dels(&list, actual, sa_nodes, true);
 
-    free(todo);
+    free(actions);
     free(olds);
     hmap_destroy(&policy_map);
     hmap_destroy(&sa_map);
