@@ -16,8 +16,7 @@ import os
 import socket
 import struct
 
-BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM = 0, 2
-BPF_PROG_LOAD, BPF_PROG_TEST_RUN = 5, 10
+BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_PROG_TEST_RUN = 0, 5, 10
 BPF_PROG_TYPE_XDP, BPF_MAP_TYPE_ARRAY = 6, 2
 BPF_F_TEST_XDP_LIVE_FRAMES = 2
 SYS_BPF = 321                           # x86-64
@@ -72,11 +71,9 @@ def transport(frame):
     return frame[ETH + 6] if kind == b"\x86\xdd" else None
 
 
-def capture(device, provoke, n=1, kind=socket.PACKET_OUTGOING, size=0):
-    """'n' frames that 'device' sends, or receives as 'kind' says, while
-    provoke() runs and after; of 'size' bytes, if that is not 0.  What looks for
-    neighbours is not among them."""
-    frames = []
+def capture(device, provoke):
+    """The first frame that 'device' sends while provoke() runs or after, but
+    for what looks for neighbours."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                        socket.htons(3)) as sock:
         # SO_RCVBUFFORCE
@@ -84,12 +81,11 @@ def capture(device, provoke, n=1, kind=socket.PACKET_OUTGOING, size=0):
         sock.bind((device, 0))
         sock.settimeout(5)
         provoke()
-        while len(frames) < n:
+        while True:
             frame, address = sock.recvfrom(65536)
-            if (address[2] == kind and size in (0, len(frame))
+            if (address[2] == socket.PACKET_OUTGOING
                     and transport(frame) not in (None, socket.IPPROTO_ICMPV6)):
-                frames.append(frame)
-    return frames
+                return frame
 
 
 def bpf(cmd, attr):
@@ -125,9 +121,9 @@ class Program:
         self.code[at] = struct.pack("<BBhi", op, src << 4 | dst,
                                     len(self.code) - at - 1, 0)
 
-
-    def look_up(self, map_fd):
-        """r0 = address of the map's entry whose number is at fp - 4."""
+    def take_number(self, map_fd, modulus):
+        """r6 = n; n = (n + 1) % modulus."""
+        self.emit(0x62, 10, 0, -4, 0)   # *(u32 *)(fp - 4) = 0
         self.load64(1, map_fd, 1)       # r1 = map
         self.emit(0xbf, 2, 10)          # r2 = fp - 4
         self.emit(0x07, 2, imm=-4 & 0xffffffff)
@@ -135,11 +131,6 @@ class Program:
         self.emit(0x55, 0, off=2)       # if r0 != 0 skip
         self.emit(0xb7, 0, imm=XDP_PASS)
         self.emit(0x95)
-
-    def take_number(self, map_fd, modulus):
-        """r6 = n; n = (n + 1) % modulus."""
-        self.emit(0x62, 10, 0, -4, 0)   # *(u32 *)(fp - 4) = 0
-        self.look_up(map_fd)
         self.emit(0x61, 6, 0)
         self.emit(0xbf, 7, 6)
         self.emit(0x07, 7, imm=1)
@@ -148,20 +139,14 @@ class Program:
         self.emit(0x63, 0, 7)
 
 
-def writer(frames, flows, counter, store):
-    """Writes the first of 'frames' over the packet.  With 'flows', packet
-    number n goes to the address 10.0.0.0 + n % flows, with the checksums that
-    this needs.  If there are several frames, the map 'store' has them, and
-    packet n becomes number n."""
-    frame = frames[0]
+def writer(frame, flows, counter):
+    """Writes 'frame' over the packet.  With several 'flows', packet number n
+    goes to the address 10.0.0.0 + n % flows, with the checksums that this
+    needs; the map 'counter' has n."""
     p = Program()
     p.emit(0xbf, 9, 1)                  # r9 = ctx
-    if flows > 1 or len(frames) > 1:
-        p.take_number(counter, max(flows, len(frames)))
-    if len(frames) > 1:
-        p.emit(0x63, 10, 6, -4)         # *(u32 *)(fp - 4) = r6
-        p.look_up(store)
-        p.emit(0xbf, 8, 0)              # r8 = frame
+    if flows > 1:
+        p.take_number(counter, flows)
     p.emit(0x61, 2, 9, 0)               # r2 = data, r3 = data_end
     p.emit(0x61, 3, 9, 4)
     p.emit(0xbf, 4, 2)
@@ -170,17 +155,10 @@ def writer(frames, flows, counter, store):
     p.emit(0x2d, 4, 3)                  # if r4 > r3 goto end
     whole = len(frame) - len(frame) % 8
     for i in range(0, whole, 8):
-        if len(frames) > 1:
-            p.emit(0x79, 1, 8, i)       # r1 = *(u64 *)(r8 + i)
-        else:
-            p.load64(1, struct.unpack_from("<Q", frame, i)[0])
+        p.load64(1, struct.unpack_from("<Q", frame, i)[0])
         p.emit(0x7b, 2, 1, i)
     for i in range(whole, len(frame)):
-        if len(frames) > 1:
-            p.emit(0x71, 1, 8, i)
-            p.emit(0x73, 2, 1, i)
-        else:
-            p.emit(0x72, 2, 0, i, frame[i])
+        p.emit(0x72, 2, 0, i, frame[i])
     if flows > 1:
         net = b"\x0a\0\0\0"
         for at in IP_SUM, UDP_SUM:
@@ -213,31 +191,17 @@ def writer(frames, flows, counter, store):
     return b"".join(p.code)
 
 
-def array(size, n):
-    return bpf(BPF_MAP_CREATE, struct.pack("<IIII", BPF_MAP_TYPE_ARRAY, 4,
-                                           size, n))[0]
-
-
 class Injector:
-    """Lets 'device' receive frames of one size, one after the other, as if a
-    card had brought them.  Or just one, as 'flows' flows."""
+    """Lets 'device' receive 'frame' again and again, as if a card had brought
+    it, as one flow or as several."""
 
-    def __init__(self, device, frames, flows=1):
-        if isinstance(frames, bytes):
-            frames = [frames]
-        self.frame = frames[0]
+    def __init__(self, device, frame, flows=1):
+        self.frame = frame
         with open("/sys/class/net/%s/ifindex" % device) as f:
             self.ifindex = int(f.read())
-        self.maps = [array(4, 1)]
-        if len(frames) > 1:
-            self.maps.append(array(len(self.frame), len(frames)))
-            for i, frame in enumerate(frames):
-                key = ctypes.create_string_buffer(struct.pack("<I", i), 4)
-                value = ctypes.create_string_buffer(frame, len(frame))
-                bpf(BPF_MAP_UPDATE_ELEM, struct.pack(
-                    "<IIQQQ", self.maps[1], 0, pointer(key), pointer(value),
-                    0))
-        code = writer(frames, flows, self.maps[0], self.maps[-1])
+        self.counter = bpf(BPF_MAP_CREATE, struct.pack(
+            "<IIII", BPF_MAP_TYPE_ARRAY, 4, 4, 1))[0]
+        code = writer(frame, flows, self.counter)
         code = ctypes.create_string_buffer(code, len(code))
         self.prog = None
         log = ctypes.create_string_buffer(65536)
@@ -252,7 +216,7 @@ class Injector:
                 error.strerror, log.value.decode()[-300:])) from None
 
     def close(self):
-        for fd in [self.prog] + self.maps:
+        for fd in self.prog, self.counter:
             if fd is not None:
                 os.close(fd)
 

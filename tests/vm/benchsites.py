@@ -26,7 +26,6 @@ class End:
         self.outer = outer
         self.local, self.remote = form % number, form % other
         self.length = {"4": 24, "6": 64}[outer]
-        self.everything = "0.0.0.0/0"
         self.host = "10.%d.0.10" % number
         self.gateway = "10.%d.0.1" % number
         self.host_mac = "02:00:00:00:%02x:10" % number
