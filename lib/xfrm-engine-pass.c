@@ -496,6 +496,11 @@ xfrm_engine_run_pass(struct engine *e, long long int now)
             }
         }
     }
+    if (full) {
+        /* Also if nothing comes of it, without a port for example: a time that
+         * lies in the past would wake the thread again at once. */
+        e->next_full = now + FULL_INTERVAL;
+    }
     due = e->ctx.next_due <= now && now >= e->rest_until;
     if (!due && !poll && !departing) {
         return;

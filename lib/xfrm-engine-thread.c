@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "coverage.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
@@ -25,6 +26,8 @@
 #include "xfrm-port.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_engine_thread);
+
+COVERAGE_DEFINE(xfrm_engine_turn);  /* The thread was awake. */
 
 /* Notes what the main thread wants of 'entry'. */
 static void
@@ -348,6 +351,7 @@ xfrm_engine_thread(void *e_)
         if (e->ctx.backend) {
             xfrm_acquires_run(&e->acquires, e->ctx.backend);
         }
+        COVERAGE_INC(xfrm_engine_turn);
         now = time_msec();
         xfrm_engine_poll_files(e, now);
         xfrm_engine_run_rows(e);
