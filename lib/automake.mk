@@ -57,6 +57,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-encap.h \
 	lib/xfrm-acquire.c \
 	lib/xfrm-acquire.h \
+	lib/xfrm-heap.c \
+	lib/xfrm-heap.h \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
 	lib/xfrm-tally.c \

@@ -23,6 +23,7 @@
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+#include "xfrm-heap.h"
 #include "xfrm-port.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_engine_thread);
@@ -335,6 +336,7 @@ xfrm_engine_thread(void *e_)
      * takes seconds.  Open vSwitch's main thread waits now and then until all
      * threads have been quiescent: when it changes ports, for example. */
     ovsrcu_quiesce_start();
+    xfrm_heap_prepare();
 
     for (;;) {
         uint64_t seqno = seq_read(xfrm_shared.wake_seq);

@@ -16,6 +16,7 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-netlink.c \
 	tests/test-xfrm-backend.c \
 	tests/test-xfrm-batch.c \
+	tests/test-xfrm-heap.c \
 	tests/test-xfrm-nonce.c \
 	tests/test-xfrm-crash.c \
 	tests/test-xfrm-engine.c \

@@ -6,7 +6,6 @@
 
 #include "xfrm-db-feed.h"
 
-#include <malloc.h>
 #include <string.h>
 
 #include "jsonrpc.h"
@@ -22,6 +21,7 @@
 #include "util.h"
 #include "uuid.h"
 #include "xfrm-db-hush.h"
+#include "xfrm-heap.h"
 #include "xfrm-ovs-json.h"
 #include "xfrm-secret.h"
 
@@ -30,7 +30,6 @@ VLOG_DEFINE_THIS_MODULE(xfrm_db_feed);
 #define DATABASE "OVS_XFRM"
 #define SLICE_US 5000           /* Microseconds in one turn. */
 #define SLICE_ROWS 16           /* Rows between two looks at the clock. */
-#define BULK 1000               /* Rows after which memory is given back. */
 
 /* A row to be read as a whole. */
 struct wanted {
@@ -564,7 +563,7 @@ run_change(struct xfrm_db_feed *feed)
     if (feed->done) {
         if (run_update(feed, free_row)) {
             end_change(feed);
-            xfrm_db_give_back(feed->n_rows);
+            xfrm_heap_give_back(feed->n_rows);
         }
         return true;
     }
@@ -596,16 +595,6 @@ run_change(struct xfrm_db_feed *feed)
     feed->table = 0;
     feed->row = 0;
     return true;
-}
-
-void
-xfrm_db_give_back(size_t n_rows OVS_UNUSED)
-{
-#ifdef __GLIBC__
-    if (n_rows >= BULK) {
-        malloc_trim(0);
-    }
-#endif
 }
 
 static void

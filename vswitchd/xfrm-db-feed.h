@@ -57,10 +57,6 @@ void xfrm_db_feed_send(struct xfrm_db_feed *, struct json *operations);
 enum xfrm_db_outcome { XFRM_DB_OPEN, XFRM_DB_SUCCEEDED, XFRM_DB_FAILED };
 enum xfrm_db_outcome xfrm_db_feed_take_outcome(struct xfrm_db_feed *);
 
-/* Gives memory back to the system if that many rows were dealt with: their
- * text, and what the engine needed for them, leaves holes everywhere. */
-void xfrm_db_give_back(size_t n_rows);
-
 /* ["uuid", "..."] and [["_uuid", "==", ["uuid", "..."]]]. */
 struct json *xfrm_db_uuid_to_json(const struct uuid *);
 struct json *xfrm_db_where_uuid(const struct uuid *);

@@ -21,6 +21,7 @@
 #include "util.h"
 #include "xfrm-db-notes.h"
 #include "xfrm-engine.h"
+#include "xfrm-heap.h"
 
 #define COUNTER_INTERVAL 5000   /* Milliseconds, as Open vSwitch's own. */
 #define MAX_ROWS 250            /* In one transaction, so that composing it is
@@ -356,7 +357,7 @@ xfrm_db_status_written(bool success)
         }
     }
     if (ovs_list_is_empty(&dirty)) {
-        xfrm_db_give_back(n_news);
+        xfrm_heap_give_back(n_news);
         n_news = 0;
     }
     if (!success) {

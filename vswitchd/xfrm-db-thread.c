@@ -20,6 +20,7 @@
 #include "util.h"
 #include "xfrm-db.h"
 #include "xfrm-db-hush.h"
+#include "xfrm-heap.h"
 
 /* Without a thread, the main thread does the work.  Open vSwitch keeps what it
  * knows of TLS (certificates, keys) in variables without locks, which the
@@ -49,6 +50,7 @@ xfrm_db_thread_main(void *aux OVS_UNUSED)
 {
     /* Nothing here is protected by RCU, and nobody is to wait for us. */
     ovsrcu_quiesce_start();
+    xfrm_heap_prepare();
 
     while (!latch_is_set(&exit_latch)) {
         uint64_t seqno = seq_read(allowed_seq);
