@@ -146,6 +146,10 @@ xfrm_engine_receive_events(struct engine *e)
         e->class->hear_acquires(e->ctx.backend, e->hearing);
     }
     while (!e->class->event_recv(e->ctx.backend, &event)) {
+        if (event.type != XFRM_EVENT_LINK && event.type != XFRM_EVENT_ROUTE
+            && e->ahead_at) {
+            xfrm_engine_forget_ahead(e);
+        }
         if (event.type == XFRM_EVENT_ROUTE) {
             long long int when = MAX(time_msec() + COALESCE,
                                      e->last_route_pass + ROUTE_COALESCE);

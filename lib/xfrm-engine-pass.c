@@ -33,6 +33,58 @@ VLOG_DEFINE_THIS_MODULE(xfrm_engine_pass);
 /* A poll may take this fraction of the time, at most. */
 #define POLL_LOAD 20
 
+/* What was read ahead may be that old.  SAs that send go on meanwhile: their
+ * reservations of sequence numbers must last that long with ease. */
+#define AHEAD_MAX 20000
+
+void
+xfrm_engine_forget_ahead(struct engine *e)
+{
+    xfrm_snapshot_clear(&e->ahead);
+    e->ahead_at = 0;
+}
+
+/* While the rows of the database are on their way, and all ports wait for
+ * them, there is time to read what the datapath contains.  That is good as long
+ * as no event tells of a change. */
+static void
+look_ahead(struct engine *e, long long int now)
+{
+    bool waiting = false;
+    char *message;
+
+    if (e->ahead_at && (!e->ctx.hold || now - e->ahead_at > AHEAD_MAX)) {
+        xfrm_engine_forget_ahead(e);
+    }
+    if (!e->ctx.hold || !e->watched || e->looked_ahead || !e->ctx.backend
+        || now < e->next_dump) {
+        return;
+    }
+    for (size_t i = 0; i < e->n && !waiting; i++) {
+        waiting = e->entries[i]->port->not_before > now;
+    }
+    if (waiting) {
+        e->looked_ahead = true;
+        if (!xfrm_snapshot_take(&e->ahead, e->ctx.backend, true, &message)) {
+            e->ahead_at = now;
+        }
+        free(message);
+    }
+}
+
+/* The first look at the datapath may have been taken already. */
+static bool
+use_ahead(struct engine *e)
+{
+    if (!e->ahead_at) {
+        return false;
+    }
+    xfrm_snapshot_move(&e->ctx.snapshot, &e->ahead);
+    e->ahead_at = 0;
+    e->ctx.has_seen = true;
+    return true;
+}
+
 static bool
 take_snapshot(struct engine *e, bool keys)
 {
@@ -323,6 +375,9 @@ xfrm_engine_run_rows(struct engine *e)
             publish(e, entry);
         }
     }
+    if (any) {
+        xfrm_engine_forget_ahead(e);
+    }
     if (any && e->n_rivals) {
         wake_rivals(e, 0);
     }
@@ -416,15 +471,21 @@ all_wait(const struct engine *e, long long int now)
 }
 
 /* Looks at everything that is due at 'now', according to 'due' and 'poll', and
- * corrects it.  Returns true if a snapshot shows the outcome. */
+ * corrects it.  Returns true if a snapshot shows the outcome; it sets '*aheadp'
+ * if that one is not new. */
 static bool
-compare(struct engine *e, long long int now, bool due, bool departing)
+compare(struct engine *e, long long int now, bool due, bool departing,
+        bool *aheadp)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     bool wrote = false;
 
-    if (!e->ctx.backend || now < e->next_dump
-        || !take_snapshot(e, due || departing)) {
+    if (!e->ctx.backend || now < e->next_dump) {
+        return false;
+    }
+    if (use_ahead(e)) {
+        *aheadp = true;
+    } else if (!take_snapshot(e, due || departing)) {
         return false;
     }
     if (departing) {
@@ -474,7 +535,7 @@ xfrm_engine_run_pass(struct engine *e, long long int now)
     bool full = now >= e->next_full;
     bool departing = (e->pruning && now >= e->next_prune
                       && now >= xfrm_engine_grace_end(e));
-    bool poll = e->listing;
+    bool poll = e->listing, ahead = false;
     long long int cost;
     bool due, seen;
 
@@ -503,6 +564,7 @@ xfrm_engine_run_pass(struct engine *e, long long int now)
     }
     due = e->ctx.next_due <= now && now >= e->rest_until;
     if (!due && !poll && !departing) {
+        look_ahead(e, now);
         return;
     }
     if (due) {
@@ -517,7 +579,7 @@ xfrm_engine_run_pass(struct engine *e, long long int now)
         }
     }
 
-    seen = compare(e, now, due, departing);
+    seen = compare(e, now, due, departing, &ahead);
     publish_all(e, now, due, seen);
     if (e->listing) {
         make_listings(e);
@@ -532,7 +594,8 @@ xfrm_engine_run_pass(struct engine *e, long long int now)
     if (full) {
         e->next_full = now + MAX(FULL_INTERVAL, POLL_LOAD * cost);
     }
-    e->next_poll = now + MAX(POLL_INTERVAL, POLL_LOAD * cost);
+    e->next_poll = now + (ahead ? POLL_INTERVAL
+                          : MAX(POLL_INTERVAL, POLL_LOAD * cost));
 }
 
 long long int

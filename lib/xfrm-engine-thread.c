@@ -317,6 +317,7 @@ xfrm_engine_thread_args(const struct xfrm_backend_class *class,
     xfrm_acquires_init(&e->acquires);
     xfrm_memos_init(&e->ctx.memos);
     xfrm_snapshot_init(&e->ctx.snapshot);
+    xfrm_snapshot_init(&e->ahead);
     xfrm_rows_init(&e->ctx.rows);
     hmap_init(&e->ctx.ports);
     e->ctx.next_due = LLONG_MAX;
@@ -396,6 +397,7 @@ xfrm_engine_thread(void *e_)
     hmap_destroy(&e->ctx.ports);
     xfrm_rows_destroy(&e->ctx.rows);
     xfrm_snapshot_destroy(&e->ctx.snapshot);
+    xfrm_snapshot_destroy(&e->ahead);
     xfrm_memos_destroy(&e->ctx.memos);
     xfrm_acquires_destroy(&e->acquires);
     xfrm_nonce_close(e->ctx.nonces);

@@ -35,6 +35,12 @@ struct engine {
     long long int dump_cost;
     long long int rest_until;   /* No comparison before this. */
 
+    /* What the datapath contained before the rows of the database had come:
+     * valid if 'ahead_at' is not 0, which is when it was read. */
+    struct xfrm_snapshot ahead;
+    long long int ahead_at;
+    bool looked_ahead;
+
     uint64_t no_states;         /* Last value of XfrmInNoStates. */
     bool has_no_states;
 
@@ -83,6 +89,7 @@ void xfrm_engine_update_index(struct engine *);
 void xfrm_engine_run_rows(struct engine *) OVS_EXCLUDED(xfrm_shared.mutex);
 void xfrm_engine_poll_files(struct engine *, long long int now);
 long long int xfrm_engine_grace_end(const struct engine *);
+void xfrm_engine_forget_ahead(struct engine *);
 void xfrm_engine_run_pass(struct engine *, long long int now)
     OVS_EXCLUDED(xfrm_shared.mutex);
 bool xfrm_engine_is_resting(const struct engine *, long long int now);

@@ -78,6 +78,15 @@ xfrm_snapshot_destroy(struct xfrm_snapshot *snapshot)
     hmap_destroy(&snapshot->index);
 }
 
+void
+xfrm_snapshot_move(struct xfrm_snapshot *dst, struct xfrm_snapshot *src)
+{
+    xfrm_snapshot_destroy(dst);
+    *dst = *src;
+    hmap_moved(&dst->index);
+    xfrm_snapshot_init(src);
+}
+
 static char *
 dump_error(const char *what, int error)
 {

@@ -26,6 +26,9 @@ void xfrm_snapshot_destroy(struct xfrm_snapshot *);
 /* Frees what it contains. */
 void xfrm_snapshot_clear(struct xfrm_snapshot *);
 
+/* Replaces the contents of 'dst' by those of 'src', which is empty then. */
+void xfrm_snapshot_move(struct xfrm_snapshot *dst, struct xfrm_snapshot *src);
+
 /* Replaces the contents; on failure they stay, with the cause in words in
  * '*errorp'. */
 int xfrm_snapshot_take(struct xfrm_snapshot *, struct xfrm_backend *,

@@ -130,6 +130,13 @@ action_hold(char *args[])
     xfrm_engine_hold(!strcmp(args[0], "on"));
 }
 
+/* watch:on|off: whether there is a database. */
+static void
+action_watch(char *args[])
+{
+    xfrm_engine_watch(!strcmp(args[0], "on"));
+}
+
 static void
 action_forget(char *args[] OVS_UNUSED)
 {
@@ -310,6 +317,24 @@ action_calls(char *args[])
         fputs(s.length ? ds_cstr(&s) : "(no calls)\n", stdout);
     }
     ds_destroy(&s);
+}
+
+/* called:TEXT: waits until the engine's calls have a line TEXT. */
+static void
+action_called(char *args[])
+{
+    long long int deadline = time_msec() + PATIENCE;
+    bool found;
+
+    do {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        ovs_assert(time_msec() < deadline);
+        xfrm_dummy_calls(&s, false);
+        found = s.length && strstr(ds_cstr(&s), args[0]);
+        ds_destroy(&s);
+        usleep(2000);
+    } while (!found);
 }
 
 /* atmost:N: the log has at most N writes. */
@@ -620,6 +645,7 @@ static const struct {
     { "remove", action_remove },
     { "forget", action_forget },
     { "hold", action_hold },
+    { "watch", action_watch },
     { "flush", action_flush },          /* Waits for removals. */
     { "prune", action_prune },          /* prune[:NAME...] */
     { "abandon", action_abandon },      /* abandon:NAME */
@@ -632,6 +658,7 @@ static const struct {
     { "clear", action_clear },          /* The log. */
     { "written", action_written },
     { "calls", action_calls },
+    { "called", action_called },
     { "atmost", action_atmost },
     { "show", action_show },
     { "list", action_list },
