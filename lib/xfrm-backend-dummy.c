@@ -24,6 +24,7 @@
 
 #include "openvswitch/poll-loop.h"
 #include "seq.h"
+#include "smap.h"
 #include "timeval.h"
 #include "util.h"
 #include "xfrm-dummy-table.h"
@@ -787,6 +788,22 @@ dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
     return end(error, NULL, NULL);
 }
 
+static void
+dummy_offload_devices(struct smap *devices)
+{
+    const struct dummy_link *link;
+
+    xdummy_lock();
+    LIST_FOR_EACH (link, node, &xdummy.links) {
+        if (link->offload != XFRM_OFF_NO) {
+            smap_replace(devices, link->state.spec.name,
+                         link->offload == XFRM_OFF_PACKET ? "crypto,packet"
+                         : "crypto");
+        }
+    }
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
 static uint64_t
 dummy_missing_algos(void)
 {
@@ -845,6 +862,7 @@ const struct xfrm_backend_class xfrm_backend_dummy = {
     .event_wait = dummy_event_wait,
     .hear_acquires = dummy_hear_acquires,
     .missing_algos = dummy_missing_algos,
+    .offload_devices = dummy_offload_devices,
     .drop_acquire = dummy_drop_acquire,
     .counters = dummy_counters,
     .link_counters = dummy_link_counters,

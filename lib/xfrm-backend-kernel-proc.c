@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "smap.h"
 #include "socket-util.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
@@ -223,4 +224,79 @@ kernel_link_counters(struct xfrm_backend *backend OVS_UNUSED,
     free(names);
     free(values);
     return error;
+}
+
+/* ## Offload. ## */
+
+#define MAX_FEATURES 1024       /* The kernel knows some 60. */
+
+/* The number of the feature 'wanted', which is the same for all devices, or -1
+ * if device 'name' does not tell. */
+static int
+find_feature(const char *name, const char *wanted)
+{
+    union {
+        struct ethtool_sset_info info;
+        char room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+    } sset = { .info = { .cmd = ETHTOOL_GSSET_INFO,
+                         .sset_mask = 1u << ETH_SS_FEATURES } };
+    struct ethtool_gstrings *names;
+    int found = -1;
+
+    if (ethtool(name, &sset) || !sset.info.sset_mask
+        || sset.info.data[0] > MAX_FEATURES) {
+        return -1;
+    }
+    names = xzalloc(sizeof *names + MAX_FEATURES * ETH_GSTRING_LEN);
+    names->cmd = ETHTOOL_GSTRINGS;
+    names->string_set = ETH_SS_FEATURES;
+    names->len = sset.info.data[0];
+    if (!ethtool(name, names)) {
+        for (uint32_t i = 0; i < names->len && i < MAX_FEATURES; i++) {
+            if (!strncmp((char *) &names->data[i * ETH_GSTRING_LEN], wanted,
+                         ETH_GSTRING_LEN)) {
+                found = i;
+            }
+        }
+    }
+    free(names);
+    return found;
+}
+
+/* Whether a device says that it does ESP, or can be told to.  (There is no such
+ * word for offload of whole packets: only a try can tell.) */
+void
+kernel_offload_devices(struct smap *devices)
+{
+    enum { BLOCKS = MAX_FEATURES / 32 };
+    struct if_nameindex *links = if_nameindex();
+    struct ethtool_gfeatures *features;
+    int index = -1;
+
+    features = xmalloc(sizeof *features
+                       + BLOCKS * sizeof features->features[0]);
+    for (const struct if_nameindex *link = links; link && link->if_name;
+         link++) {
+        const struct ethtool_get_features_block *block;
+
+        if (index < 0) {
+            index = find_feature(link->if_name, "esp-hw-offload");
+            if (index < 0) {
+                continue;
+            }
+        }
+        block = &features->features[index / 32];
+        memset(features, 0,
+               sizeof *features + BLOCKS * sizeof features->features[0]);
+        features->cmd = ETHTOOL_GFEATURES;
+        features->size = BLOCKS;
+        if (!ethtool(link->if_name, features)
+            && (block->active | block->available) & 1u << index % 32) {
+            smap_replace(devices, link->if_name, "crypto");
+        }
+    }
+    free(features);
+    if (links) {
+        if_freenameindex(links);
+    }
 }

@@ -20,6 +20,8 @@
 #include "xfrm-diff.h"
 #include "xfrm-spec.h"
 
+struct smap;
+
 /* What this datapath does, found when the handle is opened. */
 struct xfrm_capabilities {
     char datapath[32];          /* "in-tree", "kmod 0.1.0", "dummy". */
@@ -185,6 +187,10 @@ struct xfrm_backend_class {
      * thread; may take seconds.  NULL where only a try can tell: the Linux
      * kernel loads, and tests, each algorithm that it is asked about. */
     uint64_t (*missing_algos)(void);
+
+    /* Adds the devices that can take over ESP to 'devices', by name, each with
+     * "crypto" or "crypto,packet".  In any thread. */
+    void (*offload_devices)(struct smap *devices);
 
     /* Reads one event: 0, or EAGAIN if there is none. */
     int (*event_recv)(struct xfrm_backend *, struct xfrm_event *);

@@ -72,6 +72,7 @@ struct xfrm_shared {
     struct svec prune_names OVS_GUARDED;    /* Sorted. */
     struct svec abandoned OVS_GUARDED;      /* Not to be among them. */
 
+    const struct xfrm_backend_class *class OVS_GUARDED; /* NULL: none yet. */
     struct xfrm_capabilities caps OVS_GUARDED;
     bool knows_algos OVS_GUARDED;
     uint64_t missing_algos OVS_GUARDED;

@@ -113,6 +113,7 @@ xfrm_engine_start(const struct xfrm_backend_class *class,
 
     ovs_mutex_lock(&xfrm_shared.mutex);
     xfrm_shared.stopping = xfrm_shared.started_up = false;
+    xfrm_shared.class = class;
     xfrm_shared.registry_changed = true;
     ovs_mutex_unlock(&xfrm_shared.mutex);
     running = true;
@@ -521,6 +522,19 @@ xfrm_engine_get_capabilities(struct xfrm_capabilities *caps)
     ovs_mutex_lock(&xfrm_shared.mutex);
     *caps = xfrm_shared.caps;
     ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
+void
+xfrm_engine_get_offload_devices(struct smap *devices)
+{
+    const struct xfrm_backend_class *class;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    class = xfrm_shared.class;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    if (class) {
+        class->offload_devices(devices);
+    }
 }
 
 bool

@@ -168,6 +168,12 @@ void xfrm_engine_get_capabilities(struct xfrm_capabilities *);
  * begin to be watched: false before. */
 bool xfrm_engine_get_missing_algos(uint64_t *);
 
+/* Adds the devices that can take over ESP, with what they can do: "crypto",
+ * or "crypto,packet" if it is known that they do that.  In any thread; asks the
+ * datapath about each device. */
+struct smap;
+void xfrm_engine_get_offload_devices(struct smap *);
+
 /* What keeps the engine from its work as a whole, or NULL.  The caller frees
  * it. */
 char *xfrm_engine_get_trouble(void);

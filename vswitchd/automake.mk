@@ -11,6 +11,8 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/xfrm-db.h \
 	vswitchd/xfrm-db-feed.c \
 	vswitchd/xfrm-db-feed.h \
+	vswitchd/xfrm-db-host.c \
+	vswitchd/xfrm-db-host.h \
 	vswitchd/xfrm-db-hush.c \
 	vswitchd/xfrm-db-hush.h \
 	vswitchd/xfrm-db-load.c \

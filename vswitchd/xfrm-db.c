@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -24,10 +23,10 @@
 #include "ovsdb-data.h"
 #include "seq.h"
 #include "smap.h"
-#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 #include "uuid.h"
+#include "xfrm-db-host.h"
 #include "xfrm-db-notes.h"
 #include "xfrm-db-parse.h"
 #include "xfrm-db-private.h"
@@ -37,7 +36,6 @@
 VLOG_DEFINE_THIS_MODULE(xfrm_db);
 
 #define DATABASE "OVS_XFRM"
-#define COUNTER_INTERVAL 5000   /* Milliseconds, as for those of rows. */
 #define FILE_INTERVAL 1000      /* Milliseconds between looks at key files. */
 #define TXN_BACKOFF 1000        /* Milliseconds after a refused transaction. */
 
@@ -59,14 +57,7 @@ static long long int next_files;
 static bool has_global;
 static struct uuid global_uuid;
 static size_t max_notes;
-static bool described;          /* It has what follows. */
-static struct xfrm_capabilities described_caps;
-static bool knows_algos;
-static uint64_t missing_algos;
-static char *trouble;           /* Column "error", or NULL. */
-static struct xfrm_counter *counters;   /* Column "statistics". */
-static size_t n_counters;
-static long long int next_counters;     /* When to look at them again. */
+static bool described;          /* It says what this host can do. */
 static int64_t next_cfg;        /* As in the change that is under way. */
 static bool has_next_cfg;
 static int64_t cfg;             /* As in what the engine was given... */
@@ -518,127 +509,6 @@ run_probe(void)
 /* Transactions. */
 
 static void
-put_global(struct json *columns, const char *name, struct json *value)
-{
-    if (xfrm_db_feed_has_column(feed, XFRM_DB_GLOBAL, name)) {
-        json_object_put(columns, name, value);
-    } else {
-        json_destroy(value);
-    }
-}
-
-static struct json *
-strings_to_json(const struct svec *strings)
-{
-    struct json *set = json_array_create_empty();
-    const char *s;
-    size_t i;
-
-    SVEC_FOR_EACH (i, s, strings) {
-        json_array_add(set, json_string_create(s));
-    }
-    return json_array_create_2(json_string_create("set"), set);
-}
-
-/* Looks whether the global row is to say something else of this host. */
-static bool
-host_changed(void)
-{
-    struct xfrm_capabilities caps;
-    uint64_t missing;
-    bool known = xfrm_engine_get_missing_algos(&missing);
-    char *now = xfrm_engine_get_trouble();
-    bool changed = false;
-
-    xfrm_engine_get_capabilities(&caps);
-    if (memcmp(&caps, &described_caps, sizeof caps) || known != knows_algos
-        || missing != missing_algos
-        || !nullable_string_is_equal(now, trouble)) {
-        described_caps = caps;
-        knows_algos = known;
-        missing_algos = missing;
-        free(trouble);
-        trouble = now;
-        now = NULL;
-        changed = true;
-    }
-    free(now);
-
-    if (time_msec() >= next_counters) {
-        struct xfrm_counter *new;
-        size_t n;
-
-        next_counters = time_msec() + COUNTER_INTERVAL;
-        xfrm_engine_get_counters(&new, &n);
-        if (n != n_counters
-            || (n && memcmp(new, counters, n * sizeof *new))) {
-            free(counters);
-            counters = new;
-            n_counters = n;
-            changed = true;
-        } else {
-            free(new);
-        }
-    }
-    return changed || !described;
-}
-
-static struct json *
-counters_to_json(void)
-{
-    struct json *map = json_array_create_empty();
-
-    for (size_t i = 0; i < n_counters; i++) {
-        json_array_add(map, json_array_create_2(
-            json_string_create(counters[i].name),
-            json_integer_create(MIN(counters[i].value, INT64_MAX))));
-    }
-    return json_array_create_2(json_string_create("map"), map);
-}
-
-/* Puts into the columns of the global row what this host can do, and what it
- * counts. */
-static void
-describe(struct json *columns)
-{
-    const struct xfrm_capabilities *caps = &described_caps;
-    struct svec names = SVEC_EMPTY_INITIALIZER;
-    const struct xfrm_algo *algo;
-    struct utsname uts;
-
-    if (caps->datapath[0]) {
-        svec_add(&names, caps->datapath);
-    }
-    put_global(columns, "datapath", strings_to_json(&names));
-    if (!uname(&uts)) {
-        put_global(columns, "kernel", json_string_create(uts.release));
-    }
-    svec_clear(&names);
-    for (enum xfrm_mode mode = 0;
-         caps->datapath[0] && mode < XFRM_SPEC_N_MODES; mode++) {
-        if (mode != XFRM_SPEC_TRANSPORT || caps->sends_transport) {
-            svec_add(&names, xfrm_mode_name(mode));
-        }
-    }
-    put_global(columns, "modes", strings_to_json(&names));
-    svec_clear(&names);
-    for (size_t i = 0; knows_algos && (algo = xfrm_algo_at(i)) != NULL; i++) {
-        if (!(missing_algos & UINT64_C(1) << i)) {
-            svec_add(&names, algo->name);
-        }
-    }
-    svec_sort_unique(&names);
-    put_global(columns, "algorithms", strings_to_json(&names));
-    svec_clear(&names);
-    if (trouble) {
-        svec_add(&names, trouble);
-    }
-    put_global(columns, "error", strings_to_json(&names));
-    put_global(columns, "statistics", counters_to_json());
-    svec_destroy(&names);
-}
-
-static void
 start_txn(void)
 {
     bool cfg_done = has_cfg && xfrm_engine_reached(cfg_ticket);
@@ -652,7 +522,7 @@ start_txn(void)
     if (!xfrm_db_feed_may_send(feed)) {
         return;
     }
-    changed = has_global && host_changed();
+    changed = has_global && (xfrm_db_host_changed() || !described);
     if (!cfg_done && !changed && !xfrm_db_status_pending(has_global)) {
         return;
     }
@@ -661,7 +531,7 @@ start_txn(void)
     all = xfrm_db_status_write(feed, operations, has_global, max_notes);
     columns = json_object_create();
     if (changed) {
-        describe(columns);
+        xfrm_db_host_describe(feed, columns);
         described = true;
     }
     if (cfg_done && all) {
@@ -743,7 +613,7 @@ xfrm_db_wait(void)
             poll_timer_wait_until(next_files);
         }
         if (loaded && described && !writing && xfrm_db_feed_may_send(feed)) {
-            poll_timer_wait_until(next_counters);
+            poll_timer_wait_until(xfrm_db_host_next());
         }
     }
     seq_wait(xfrm_engine_seq(), engine_seqno);
@@ -773,11 +643,7 @@ xfrm_db_destroy(void)
     hmap_destroy(&templates);
     hmap_init(&templates);
     xfrm_db_status_destroy();
-    free(trouble);
-    trouble = NULL;
-    free(counters);
-    counters = NULL;
-    n_counters = 0;
+    xfrm_db_host_destroy();
     xfrm_db_probe_destroy(probe);
     probe = NULL;
     free(remote);
