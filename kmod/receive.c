@@ -252,22 +252,23 @@ static bool attach_metadata(struct sk_buff *skb, u32 if_id, int link,
 
 /*
  * Makes SKB a packet of PORT, which X was the last SA of: 0, or a negative errno
- * and it is counted as dropped.  *WHOLE becomes true if it is a packet of
- * transport mode for a bridge, with its IP header back in place.
+ * and it is counted as dropped.  A bridge takes PORT's packets if BRIDGE, which
+ * is asked once for a packet: it may change at any time.  *WHOLE becomes true
+ * if it is a packet of transport mode for a bridge, with its IP header back in
+ * place.
  */
 static int take(struct xport *port, struct sk_buff *skb,
-		const struct xfrm_state *x, bool *whole)
+		const struct xfrm_state *x, bool bridge, bool *whole)
 {
 	bool transport = x->props.mode == XFRM_MODE_TRANSPORT;
 	struct net_device *dev = port->dev;
 	unsigned int len = skb->len;
 	int link = skb->dev->ifindex;
 	unsigned short family;
-	bool bridge, moved;
+	bool moved;
 
 	*whole = false;
 	skb->dev = dev;
-	bridge = rcu_access_pointer(dev->rx_handler);
 	moved = !net_eq(port->key.net, dev_net(dev));
 	if (bridge || moved) {
 		if (transport)
@@ -307,24 +308,28 @@ static int take(struct xport *port, struct sk_buff *skb,
 }
 
 /*
- * Whether xfrm_input() goes on with SKB itself once it is a packet of PORT.
+ * Whether xfrm_input() goes on with SKB itself once it is a packet of its port,
+ * whose packets a bridge takes if BRIDGE.
  *
  * Not in transport mode into a bridge: it would route the packet to its own
  * address.  And not behind a cipher that has worked asynchronously: there
  * xfrm_input() holds the device below and lets go of the device that the packet
  * has *then*.
  */
-static bool goes_on(const struct xport *port, struct sk_buff *skb,
-		    const struct xfrm_state *x)
+static bool goes_on(struct sk_buff *skb, const struct xfrm_state *x,
+		    bool bridge)
 {
 	const struct xfrm_offload *xo = xfrm_offload(skb);
 
-	if (x->props.mode == XFRM_MODE_TRANSPORT &&
-	    rcu_access_pointer(port->dev->rx_handler))
+	if (x->props.mode == XFRM_MODE_TRANSPORT && bridge)
 		return false;
 	if (likely(this_cpu_read(in_hand) == skb))
 		return true;
-	/* GRO calls xfrm_input() past our handlers, in soft interrupts. */
+	/*
+	 * GRO calls xfrm_input() past our handlers, in soft interrupts.  So may
+	 * an accelerator call back, which looks the same: behind GRO, such a
+	 * packet is not told apart.
+	 */
 	return xo && xo->flags & XFRM_GRO && in_serving_softirq();
 }
 
@@ -333,7 +338,7 @@ static bool goes_on(const struct xport *port, struct sk_buff *skb,
  * is what PORT receives.
  */
 static void take_copy(struct xport *port, struct sk_buff *skb,
-		      const struct xfrm_state *x)
+		      const struct xfrm_state *x, bool bridge)
 {
 	struct sk_buff *out = skb_clone(skb, GFP_ATOMIC);
 	struct sec_path *sp;
@@ -343,7 +348,7 @@ static void take_copy(struct xport *port, struct sk_buff *skb,
 		xport_count(port, XPORT_RX_NO_MEMORY);
 		return;
 	}
-	if (take(port, out, x, &whole)) {
+	if (take(port, out, x, bridge, &whole)) {
 		kfree_skb(out);
 		return;
 	}
@@ -367,7 +372,7 @@ static int received(struct sk_buff *skb, int err)
 	struct net_device *dev, *below;
 	struct xfrm_state *x;
 	struct xport *port;
-	bool whole;
+	bool bridge, whole;
 
 	/* No path: it failed before an SA was found. */
 	if (!sp || !sp->len)
@@ -381,6 +386,7 @@ static int received(struct sk_buff *skb, int err)
 	if (err && !skb->protocol)
 		return 0;
 	below = skb->dev;
+	bridge = rcu_access_pointer(dev->rx_handler);
 	if (!(dev->flags & IFF_UP)) {
 		xport_count(port, XPORT_RX_DOWN);
 		err = -ENETDOWN;
@@ -389,10 +395,10 @@ static int received(struct sk_buff *skb, int err)
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_dropped);
 		return 0;
-	} else if (goes_on(port, skb, x)) {
-		err = take(port, skb, x, &whole);
+	} else if (goes_on(skb, x, bridge)) {
+		err = take(port, skb, x, bridge, &whole);
 	} else {
-		take_copy(port, skb, x);
+		take_copy(port, skb, x, bridge);
 		err = -EINPROGRESS;
 	}
 	if (err) {
