@@ -323,6 +323,9 @@ static bool take_header(struct sk_buff *skb, unsigned short *family)
 		len = min + ntohs(ipv6_hdr(skb)->payload_len);
 		*family = AF_INET6;
 	}
+	/* Where a bridge found nothing that it knows, it has set none. */
+	if (!skb_transport_header_was_set(skb))
+		skb_set_transport_header(skb, skb_network_offset(skb) + min);
 	if (skb_is_gso(skb))
 		return true;
 	return len >= min && len <= skb->len &&
