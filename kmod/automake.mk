@@ -118,7 +118,10 @@ check-kmod-selftests: kmod-host
 		$(SELFTESTS)
 .PHONY: check-kmod-selftests
 
-# The same on a kernel that checks itself, which takes a while to build.
+# The same on a kernel that checks itself, which takes a while to build.  Asking
+# ACPI how interrupts are routed would cost it 30 s for each device, and end
+# without an answer.  VMFLAGS='--append kmemleak=off' makes it three times as
+# fast.
 KMOD_DEBUG = $(abs_builddir)/kmod/debug
 kmod-debug-host:
 	kernel=`$(srcdir)/tests/vm/debug-kernel` && \
@@ -129,7 +132,7 @@ kmod-debug-host:
 check-kmod-debug: kmod-debug-host
 	$(MAKE) check-system \
 		VMFLAGS="--kernel '$(KMOD_DEBUG)/host' --memory 4096 \
-			--timeout 14400 $(VMFLAGS)"
+			--timeout 14400 --append pci=noacpi $(VMFLAGS)"
 .PHONY: kmod-debug-host check-kmod-debug
 
 # Instructions per packet, the kernel's module and ours.
