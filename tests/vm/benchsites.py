@@ -128,7 +128,7 @@ class Floor:
     """Open vSwitch from port to port, without protection."""
 
     name = "floor"
-    deferred = False
+    handshake = False
 
     def setup(self, site, end, cipher, ports):
         site.ovs.vsctl("add-port", "br0", "p0", "--", "add-port", "br0",
@@ -184,7 +184,7 @@ class Routed:
     """No Open vSwitch: the kernel routes into an xfrm interface."""
 
     name = "routed"
-    deferred = False
+    handshake = False
     device = "ipsec0"
 
     def setup(self, site, end, cipher, ports):
@@ -246,7 +246,7 @@ class WireGuard(Routed):
 
     name = "wireguard"
     device = "wg0"
-    deferred = True
+    handshake = True
     PORT = 51820
 
     def __init__(self):
