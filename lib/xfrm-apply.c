@@ -102,13 +102,16 @@ add_with_offload(struct xfrm_run *run, const struct xfrm_op *op,
         free(reason);
         reason = xfrm_port_words(error, *errorp);
         *errorp = NULL;
-        level = (mo->asked == XFRM_OFF_AUTO && level == XFRM_OFF_PACKET
-                 ? XFRM_OFF_CRYPTO
-                 : XFRM_OFF_NO);
+        level = XFRM_OFF_NO;
     }
     if (!error && level != first) {
         struct xfrm_backend *backend = run->ctx->backend;
 
+        if (first == XFRM_OFF_PACKET) {
+            /* The port's other SAs follow. */
+            run->port->in_sync = false;
+            run->retry = true;
+        }
         mo->level = level;
         mo->no_device = backend->class->link_get(backend, mo->dev,
                                                  &link) == ENODEV;
@@ -122,6 +125,33 @@ add_with_offload(struct xfrm_run *run, const struct xfrm_op *op,
         free(reason);
     }
     return error;
+}
+
+/* A policy that the device is to have, if it is one of the port's own. */
+static int
+set_policy(struct xfrm_run *run, const struct xfrm_op *op, char **errorp)
+{
+    struct xfrm_policy_spec policy = *op->policy;
+    struct xfrm_op try = *op;
+    int error;
+
+    if (policy.offload == XFRM_OFF_NO
+        || !xfrm_port_has_own_policy(run->port, &policy)) {
+        return apply(run, op, errorp);
+    }
+    /* An SA may have been refused since the port was compared. */
+    if (xfrm_port_has_packet(run->port)) {
+        error = apply(run, op, errorp);
+        if (!error || !may_be_offload(error)) {
+            return error;
+        }
+        xfrm_run_refuse_packet(run, xfrm_port_words(error, *errorp));
+        *errorp = NULL;
+    }
+    policy.offload = XFRM_OFF_NO;
+    policy.offload_dev[0] = '\0';
+    try.policy = &policy;
+    return apply(run, &try, errorp);
 }
 
 /* Finds out where the counters of an SA start.  Returns false if the SA must
@@ -330,7 +360,9 @@ static bool
 goes_alone(const struct xfrm_run *run, const struct xfrm_op *op)
 {
     return (op->type == XFRM_OP_SA_ADD
-            && run->memos[op->sa - run->eff]->offload.level != XFRM_OFF_NO);
+            ? run->memos[op->sa - run->eff]->offload.level != XFRM_OFF_NO
+            : op->type == XFRM_OP_POLICY_SET
+            && op->policy->offload != XFRM_OFF_NO);
 }
 
 static void
@@ -372,6 +404,8 @@ xfrm_run_apply(struct xfrm_run *run, struct xfrm_op *ops, size_t n)
                          ? add_with_offload(run, &ops[i],
                                             run->memos[ops[i].sa - run->eff],
                                             &message)
+                         : ops[i].type == XFRM_OP_POLICY_SET
+                         ? set_policy(run, &ops[i], &message)
                          : apply(run, &ops[i], &message));
 
             finish(run, &ops[i], error, message);

@@ -106,6 +106,18 @@ report_offload(const struct xfrm_port *port, struct ds *errors)
     enum xfrm_offload best = XFRM_OFF_NO;
     const struct xfrm_memo_offload *fell_back = NULL;
 
+    if (port->packet_refused) {
+        char *error = xasprintf(
+            "options:offload=%s: device \"%s\" did not take the policies: %s; "
+            "packets are encrypted in software",
+            xfrm_offload_name(options->offload), options->dev,
+            port->packet_refused);
+
+        add_error(errors, error);
+        free(error);
+        return xasprintf("no (refused: %s)", port->packet_refused);
+    }
+
     /* Without a wish none can have been refused. */
     for (size_t i = 0; options->offload != XFRM_OFF_NO && i < port->n_sas;
          i++) {

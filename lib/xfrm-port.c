@@ -164,6 +164,8 @@ plan_policies(struct xfrm_port *port)
     free(port->policies);
     port->policies = NULL;
     port->n_policies = 0;
+    free(port->packet_refused);
+    port->packet_refused = NULL;
     if (options->keying == XFRM_KEYING_MANAGED) {
         xfrm_plan_policies(options, &port->policies, &port->n_policies);
     }
@@ -205,6 +207,7 @@ xfrm_port_destroy(struct xfrm_port *port)
     free(port->memos);
     xfrm_sa_specs_free(port->sas, port->n_sas);
     free(port->policies);
+    free(port->packet_refused);
     LIST_FOR_EACH_SAFE (departure, list_node, &port->departures) {
         departure_free(departure);
     }

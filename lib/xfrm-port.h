@@ -116,6 +116,8 @@ struct xfrm_port {
     size_t n_sas;
     struct xfrm_policy_spec *policies;
     size_t n_policies;
+    char *packet_refused;       /* Why the device does not take them, or
+                                 * NULL. */
     struct hmap sa_ids, policy_ids; /* "struct xfrm_id_node"s of these two. */
     struct xfrm_id_node *sa_nodes, *policy_nodes;
     struct ovs_list departures; /* Contains "struct xfrm_departure"s. */
@@ -305,9 +307,6 @@ void xfrm_port_slice(const struct xfrm_port *,
                      const struct xfrm_port_context *,
                      struct xfrm_sa_state **, size_t *n_sas,
                      struct xfrm_policy_spec **, size_t *n_policies);
-
-/* The offload that a port begins with. */
-enum xfrm_offload xfrm_port_first_offload(const struct xfrm_port *);
 
 /* xfrm-outcome.c: a new status, whose 'settled' is true. */
 void xfrm_port_report(const struct xfrm_port *,

@@ -87,6 +87,24 @@ choose_sas(struct xfrm_run *run)
     }
 }
 
+/* In the device there is no use for "fwd": a bridge, too, gets what "in" lets
+ * pass. */
+static void
+choose_policy_offload(struct xfrm_port *port)
+{
+    bool packet = xfrm_port_has_packet(port);
+
+    for (size_t i = 0; i < port->n_policies; i++) {
+        struct xfrm_policy_spec *policy = &port->policies[i];
+        bool offload = packet && policy->dir != XFRM_DIR_FWD;
+
+        policy->offload = offload ? XFRM_OFF_PACKET : XFRM_OFF_NO;
+        ovs_strzcpy(policy->offload_dev,
+                    offload ? port->config.options.dev : "",
+                    sizeof policy->offload_dev);
+    }
+}
+
 static void
 reconcile_objects(struct xfrm_run *run)
 {
@@ -114,6 +132,7 @@ reconcile_objects(struct xfrm_run *run)
      * nobody else who changed anything then. */
     port->in_sync = !run->ctx->hold;
     choose_sas(run);
+    choose_policy_offload(port);
     /* A row that is still to come may be what a default would replace. */
     xfrm_port_all_policies(port, !run->ctx->hold, &run->policies,
                            &run->n_policies,

@@ -43,6 +43,10 @@ void xfrm_run_force_ops(const struct xfrm_run *, struct xfrm_op **,
 void xfrm_run_complain_about_key(struct xfrm_run *,
                                  const struct xfrm_sa_spec *, char *text);
 
+/* Packet offload. */
+bool xfrm_port_has_packet(const struct xfrm_port *);
+void xfrm_run_refuse_packet(struct xfrm_run *, char *reason);
+
 void xfrm_run_set_offload(struct xfrm_sa_spec *, const char *dev,
                           enum xfrm_offload);
 void xfrm_run_apply(struct xfrm_run *, struct xfrm_op *, size_t n);
