@@ -338,7 +338,7 @@ xfrm_run_choose_sa(struct xfrm_run *run, const struct xfrm_sa_spec *spec,
         return;
     }
 
-    if (!actual && xfrm_memo_was_expired(memo, time_wall())) {
+    if (!actual && xfrm_memo_was_expired(memo)) {
         xfrm_port_exhaust(port, run->ctx, memo);
     }
     if (memo->exhausted) {

@@ -33,7 +33,6 @@ struct xfrm_shared xfrm_shared = {
     .notes = OVS_LIST_INITIALIZER(&xfrm_shared.notes),
     .prune_names = SVEC_EMPTY_INITIALIZER,
     .abandoned = SVEC_EMPTY_INITIALIZER,
-    .cond = PTHREAD_COND_INITIALIZER,
 };
 
 /* Main thread only. */
@@ -44,6 +43,15 @@ static void
 engine_init(void)
 {
     if (!xfrm_shared.status_seq) {
+        pthread_condattr_t attr;
+
+        /* Else who waits until a deadline would wait for hours if the wall
+         * clock were set back by hours meanwhile. */
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        xpthread_cond_init(&xfrm_shared.cond, &attr);
+        pthread_condattr_destroy(&attr);
+
         xfrm_shared.status_seq = seq_create();
         xfrm_shared.wake_seq = seq_create();
     }
@@ -254,7 +262,7 @@ wait_until(long long int deadline)
     if (left <= 0) {
         return false;
     }
-    clock_gettime(CLOCK_REALTIME, &ts);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
     ts.tv_sec += left / 1000;
     ts.tv_nsec += left % 1000 * 1000000;
     if (ts.tv_nsec >= 1000000000) {

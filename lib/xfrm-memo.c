@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "timeval.h"
 #include "util.h"
 
 /* A memo without an SA is worth keeping only as long as its key may come
@@ -184,6 +185,17 @@ xfrm_memo_offload_clear(struct xfrm_memo *memo)
 void
 xfrm_memo_observe(struct xfrm_memo *memo, const struct xfrm_sa_state *sa)
 {
+    /* The kernel says by the wall clock when an SA was added, and counts its
+     * lifetime by one that nobody sets; so what the wall clock does from now
+     * on must not matter. */
+    if (!memo->seen || memo->added != sa->added) {
+        uint64_t now = time_wall();
+
+        memo->born = time_msec();
+        if (now > sa->added) {
+            memo->born -= (long long int) (now - sa->added) * 1000;
+        }
+    }
     memo->seen = true;
     memo->seq = MAX(memo->seq, sa->seq);
     memo->oseq = MAX(memo->oseq, sa->oseq);
@@ -201,12 +213,19 @@ reached(uint64_t limit, uint64_t value)
     return limit && value >= limit;
 }
 
+uint64_t
+xfrm_memo_age(const struct xfrm_memo *memo)
+{
+    long long int age = time_msec() - memo->born;
+
+    return memo->seen && memo->added && age > 0 ? age / 1000 : 0;
+}
+
 bool
-xfrm_memo_was_expired(const struct xfrm_memo *memo, uint64_t now)
+xfrm_memo_was_expired(const struct xfrm_memo *memo)
 {
     return (memo->seen
             && (reached(memo->hard_bytes, memo->bytes)
                 || reached(memo->hard_packets, memo->packets)
-                || (memo->added && now >= memo->added
-                    && reached(memo->hard_seconds, now - memo->added))));
+                || reached(memo->hard_seconds, xfrm_memo_age(memo))));
 }

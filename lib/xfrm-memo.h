@@ -46,6 +46,7 @@ struct xfrm_memo {
     bool installed;             /* With this very key, for all we know. */
     uint64_t seq, oseq;
     uint64_t bytes, packets, added;
+    long long int born;         /* 'added', in ms of the monotonic clock. */
     uint64_t hard_bytes, hard_packets, hard_seconds;
 
     bool exhausted;             /* Must never be installed again. */
@@ -92,7 +93,11 @@ void xfrm_memo_offload_clear(struct xfrm_memo *);
 /* Takes over what the datapath says about the SA. */
 void xfrm_memo_observe(struct xfrm_memo *, const struct xfrm_sa_state *);
 
+/* Seconds since the SA was added, whatever has become of the wall clock since
+ * it was first seen. */
+uint64_t xfrm_memo_age(const struct xfrm_memo *);
+
 /* Whether an SA that is gone had reached one of its hard limits. */
-bool xfrm_memo_was_expired(const struct xfrm_memo *, uint64_t now);
+bool xfrm_memo_was_expired(const struct xfrm_memo *);
 
 #endif /* xfrm-memo.h */

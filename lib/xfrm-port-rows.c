@@ -469,15 +469,15 @@ observe_limits(struct xfrm_port *port, struct xfrm_port_context *ctx,
                struct xfrm_row *row, const struct xfrm_sa_state *sa)
 {
     const struct xfrm_lifetime *l = &row->sa->lifetime;
-    uint64_t now = time_wall();
     uint64_t number = row->sa->dir == XFRM_DIR_IN ? sa->seq : sa->oseq;
+    long long int now = time_msec();
     uint64_t idle;
 
     if (!row->active || row->packets != sa->packets) {
         row->packets = sa->packets;
         row->active = now;
     }
-    idle = now > row->active ? now - row->active : 0;
+    idle = (now - row->active) / 1000;
 
     if (past(l->hard_idle, idle)) {
         xfrm_port_exhaust(port, ctx, row->memo);
@@ -485,8 +485,7 @@ observe_limits(struct xfrm_port *port, struct xfrm_port_context *ctx,
         return true;
     }
     if (past(l->soft_bytes, sa->bytes) || past(l->soft_packets, sa->packets)
-        || (sa->added && now >= sa->added
-            && past(l->soft_seconds, now - sa->added))
+        || past(l->soft_seconds, xfrm_memo_age(row->memo))
         || past(l->soft_idle, idle)) {
         xfrm_row_clear(row, XFRM_ROW_EXPIRING);
         xfrm_port_note_soft(ctx, row);

@@ -136,7 +136,7 @@ struct xfrm_row {
     char *last_error;
     struct xfrm_row_counters last;
     uint64_t packets;
-    uint64_t active;            /* When 'packets' last changed; seconds. */
+    long long int active;       /* When 'packets' last changed; monotonic. */
     bool soft_noted, number_noted;
 };
 

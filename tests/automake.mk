@@ -83,6 +83,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/xfrm-sites-macros.at \
 	tests/system-xfrm.at \
 	tests/system-backend.at \
+	tests/system-clock.at \
 	tests/system-db.at \
 	tests/system-interop.at \
 	tests/system-rekey.at \
