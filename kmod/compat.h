@@ -77,4 +77,14 @@ static inline void xport_set_tunnel_key(struct ip_tunnel_info *info)
 #endif
 }
 
+/* Whether the device does all of ESP for X.  Before 6.2 none does. */
+static inline bool xport_is_packet_offload(const struct xfrm_state *x)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	return x->xso.type == XFRM_DEV_OFFLOAD_PACKET;
+#else
+	return false;
+#endif
+}
+
 #endif

@@ -401,6 +401,14 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 	skb_scrub_packet(skb, !net_eq(goal.net, dev_net(port->dev)));
 	skb_dst_set(skb, dst);
 	skb->dev = dst->dev;
+	/*
+	 * A socket of this host makes the kernel look for a neighbour of the
+	 * inner address in the underlay.  Behind a bridge there is none, though
+	 * the socket may be on this host, in a container.
+	 */
+	if (xport_is_packet_offload(dst->xfrm) &&
+	    rcu_access_pointer(port->dev->rx_handler))
+		skb_orphan(skb);
 	/* Takes the packet, whatever it returns. */
 	err = dst_output(goal.net, skb->sk, skb);
 	if (net_xmit_eval(err) == 0) {
