@@ -96,10 +96,11 @@ check-kmod: kmod-host
 	$(MAKE) check-system VMFLAGS="--kernel '$(KMOD_HOST)' $(VMFLAGS)"
 
 # Offload to netdevsim, which the kernel's package lacks: built from its source.
-KMOD_OFFLOAD_HOST = $(abs_builddir)/kmod/host-offload
+KMOD_OFFLOAD_HOST = $(KMOD_HOST)-offload
 check-kmod-offload: kmod-for-host
-	kernel=`$(srcdir)/tests/vm/prepare` && \
-	netdevsim=`$(srcdir)/tests/vm/netdevsim` && \
+	kernel=`$(KMOD_PREPARE)` && \
+	netdevsim=`$(srcdir)/tests/vm/netdevsim \
+		$(if $(KMOD_SUITE),--suite '$(KMOD_SUITE)')` && \
 	$(srcdir)/tests/vm/with-module "$$kernel" '$(KMOD)' \
 		'$(KMOD_OFFLOAD_HOST)' "$$netdevsim"
 	$(MAKE) check-system TESTSUITEFLAGS='-k offload $(TESTSUITEFLAGS)' \
