@@ -59,8 +59,6 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-acquire.h \
 	lib/xfrm-heap.c \
 	lib/xfrm-heap.h \
-	lib/xfrm-json-text.c \
-	lib/xfrm-json-text.h \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
 	lib/xfrm-tally.c \
