@@ -5,8 +5,8 @@
  *
  * Stands above xfrm_lookup_with_ifid(), which resolves policy, SAs and outer
  * route.  It wants a route to start from.  In tunnel and BEET mode that route
- * has no influence on where the packet goes, so a placeholder does and no route to
- * the inner destination needs to exist.  In transport mode it is the outer
+ * has no influence on where the packet goes, so any serves and no route to the
+ * inner destination needs to exist.  In transport mode it is the outer
  * route, and it must not lead back into the port.
  */
 #include <linux/ip.h>
@@ -131,7 +131,7 @@ retry:
 		return NULL;
 	}
 	if (!outer && xfrm_dst_path(dst) == path) {
-		/* Transport mode only: the placeholder leads nowhere. */
+		/* Transport mode only, and that route leads nowhere. */
 		dst_release(dst);
 		if (again) {
 			/* The own route was tried first and was no good. */
