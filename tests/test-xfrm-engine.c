@@ -287,9 +287,9 @@ action_clear(char *args[] OVS_UNUSED)
     ds_destroy(&s);
 }
 
-/* written:TEXT: waits until the log has TEXT. */
+/* Waits until what 'format' writes has 'text'. */
 static void
-action_written(char *args[])
+wait_for_text(void (*format)(struct ds *, bool clear), const char *text)
 {
     long long int deadline = time_msec() + PATIENCE;
     bool found;
@@ -298,11 +298,18 @@ action_written(char *args[])
         struct ds s = DS_EMPTY_INITIALIZER;
 
         ovs_assert(time_msec() < deadline);
-        xfrm_dummy_log(&s, false);
-        found = s.length && strstr(ds_cstr(&s), args[0]);
+        format(&s, false);
+        found = s.length && strstr(ds_cstr(&s), text);
         ds_destroy(&s);
         usleep(2000);
     } while (!found);
+}
+
+/* written:TEXT: waits until the log has TEXT. */
+static void
+action_written(char *args[])
+{
+    wait_for_text(xfrm_dummy_log, args[0]);
 }
 
 /* calls[:quiet]: what the engine called since the last time; with "quiet" this
@@ -323,18 +330,7 @@ action_calls(char *args[])
 static void
 action_called(char *args[])
 {
-    long long int deadline = time_msec() + PATIENCE;
-    bool found;
-
-    do {
-        struct ds s = DS_EMPTY_INITIALIZER;
-
-        ovs_assert(time_msec() < deadline);
-        xfrm_dummy_calls(&s, false);
-        found = s.length && strstr(ds_cstr(&s), args[0]);
-        ds_destroy(&s);
-        usleep(2000);
-    } while (!found);
+    wait_for_text(xfrm_dummy_calls, args[0]);
 }
 
 /* atmost:N: the log has at most N writes. */
