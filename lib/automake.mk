@@ -59,6 +59,7 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-acquire.h \
 	lib/xfrm-heap.c \
 	lib/xfrm-heap.h \
+	lib/xfrm-packet.c \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \
 	lib/xfrm-tally.c \

@@ -78,49 +78,52 @@ may_be_offload(int error)
             && error != ENOBUFS);
 }
 
+/* Adds an SA with the offload that it asks for, or else with none. */
 static int
 add_with_offload(struct xfrm_run *run, const struct xfrm_op *op,
                  struct xfrm_memo *memo, char **errorp)
 {
+    const struct xfrm_row *row = run->rows[op->sa - run->eff];
+    bool follows = xfrm_run_follows_packet(run, row);
     struct xfrm_memo_offload *mo = &memo->offload;
-    enum xfrm_offload first = mo->level;
-    enum xfrm_offload level = first;
-    char *reason = NULL;
+    struct xfrm_sa_spec sa = *op->sa;       /* Shallow. */
+    struct xfrm_op try = *op;
     struct xfrm_link_state link;
+    char *reason;
     int error;
 
-    for (;;) {
-        struct xfrm_sa_spec sa = *op->sa;       /* Shallow. */
-        struct xfrm_op try = *op;
-
-        xfrm_run_set_offload(&sa, mo->dev, level);
-        try.sa = &sa;
-        error = apply(run, &try, errorp);
-        if (!error || level == XFRM_OFF_NO || !may_be_offload(error)) {
-            break;
-        }
-        free(reason);
-        reason = xfrm_port_words(error, *errorp);
-        *errorp = NULL;
-        level = XFRM_OFF_NO;
+    if (follows && run->port->packet.refusal) {
+        mo->level = XFRM_OFF_NO;    /* Since this SA was chosen. */
     }
-    if (!error && level != first) {
-        struct xfrm_backend *backend = run->ctx->backend;
+    try.sa = &sa;
+    xfrm_run_set_offload(&sa, mo->dev, mo->level);
+    error = apply(run, &try, errorp);
+    if (!error || mo->level == XFRM_OFF_NO || !may_be_offload(error)) {
+        return error;
+    }
 
-        if (first == XFRM_OFF_PACKET) {
-            /* The port's other SAs follow. */
-            run->port->in_sync = false;
-            run->retry = true;
-        }
-        mo->level = level;
-        mo->no_device = backend->class->link_get(backend, mo->dev,
-                                                 &link) == ENODEV;
-        if (mo->no_device) {
+    reason = xfrm_port_words(error, *errorp);
+    *errorp = NULL;
+    xfrm_run_set_offload(&sa, mo->dev, XFRM_OFF_NO);
+    error = apply(run, &try, errorp);
+    if (!error) {
+        struct xfrm_backend *backend = run->ctx->backend;
+        bool no_device = backend->class->link_get(backend, mo->dev,
+                                                  &link) == ENODEV;
+
+        if (no_device) {
             free(reason);
             reason = xasprintf("there is no device \"%s\"", mo->dev);
         }
-        free(mo->reason);
-        mo->reason = reason;
+        mo->level = XFRM_OFF_NO;
+        if (follows) {
+            xfrm_run_refuse_packet(run, reason, false, no_device);
+            run->retry = true;      /* For what is in the device already. */
+        } else {
+            mo->no_device = no_device;
+            free(mo->reason);
+            mo->reason = reason;
+        }
     } else {
         free(reason);
     }
@@ -145,7 +148,14 @@ set_policy(struct xfrm_run *run, const struct xfrm_op *op, char **errorp)
         if (!error || !may_be_offload(error)) {
             return error;
         }
-        xfrm_run_refuse_packet(run, xfrm_port_words(error, *errorp));
+        struct xfrm_backend *backend = run->ctx->backend;
+        struct xfrm_link_state link;
+
+        xfrm_run_refuse_packet(
+            run, xfrm_port_words(error, *errorp), true,
+            backend->class->link_get(backend, policy.offload_dev,
+                                     &link) == ENODEV);
+        run->retry = true;
         *errorp = NULL;
     }
     policy.offload = XFRM_OFF_NO;
@@ -357,10 +367,10 @@ choose_starts(struct xfrm_run *run, struct xfrm_op *ops, size_t n, bool *ready)
 
 /* Whether the answer to 'op' decides how it is tried again. */
 static bool
-goes_alone(const struct xfrm_run *run, const struct xfrm_op *op)
+goes_alone(const struct xfrm_op *op)
 {
     return (op->type == XFRM_OP_SA_ADD
-            ? run->memos[op->sa - run->eff]->offload.level != XFRM_OFF_NO
+            ? op->sa->offload != XFRM_OFF_NO
             : op->type == XFRM_OP_POLICY_SET
             && op->policy->offload != XFRM_OFF_NO);
 }
@@ -390,7 +400,7 @@ xfrm_run_apply(struct xfrm_run *run, struct xfrm_op *ops, size_t n)
 
     choose_starts(run, ops, n, ready);
     for (size_t i = 0; i <= n; i++) {
-        if (i < n && ready[i] && n >= MIN_BATCH && !goes_alone(run, &ops[i])) {
+        if (i < n && ready[i] && n >= MIN_BATCH && !goes_alone(&ops[i])) {
             many[n_many++] = ops[i];
             continue;
         }

@@ -110,12 +110,7 @@ xfrm_run_complain_about_key(struct xfrm_run *run,
     }
 }
 
-/* Offload.
- *
- * With packet offload the device does all of ESP.  The kernel finds such an SA
- * only for a policy that the device has as well, and for such a policy no other
- * SA.  So it is all of a port that has packet offload, or nothing, and "auto",
- * which falls back to what works, does not try it. */
+/* Offload. */
 
 /* What is asked for an SA: what its row says, else what the port does. */
 static enum xfrm_offload
@@ -134,91 +129,6 @@ wish(const struct xfrm_run *run, const struct xfrm_row *row, const char **devp)
     return (*devp)[0] ? asked : XFRM_OFF_NO;
 }
 
-static bool
-wants_packet(const struct xfrm_port *port)
-{
-    const struct xfrm_port_options *options = &port->config.options;
-
-    return options->offload == XFRM_OFF_PACKET && options->dev[0];
-}
-
-/* Calls 'cb' for the memo of each SA for which 'port' asks for packet
- * offload. */
-static void
-for_each_packet(const struct xfrm_port *port,
-                void (*cb)(struct xfrm_memo_offload *, void *aux), void *aux)
-{
-    struct xfrm_row *row;
-
-    for (size_t i = 0; i < port->n_sas; i++) {
-        if (port->memos[i]->offload.asked == XFRM_OFF_PACKET) {
-            cb(&port->memos[i]->offload, aux);
-        }
-    }
-    LIST_FOR_EACH (row, port_node, &port->rows) {
-        if (row->kind == XFRM_ROW_SA && row->memo && !row->has_offload
-            && row->memo->offload.asked == XFRM_OFF_PACKET) {
-            cb(&row->memo->offload, aux);
-        }
-    }
-}
-
-static void
-note_refusal(struct xfrm_memo_offload *mo, void *refusal)
-{
-    if (mo->known && mo->level != XFRM_OFF_PACKET) {
-        *(const struct xfrm_memo_offload **) refusal = mo;
-    }
-}
-
-/* What has been refused of 'port', or NULL. */
-static const struct xfrm_memo_offload *
-packet_refusal(const struct xfrm_port *port)
-{
-    const struct xfrm_memo_offload *refusal = NULL;
-
-    for_each_packet(port, note_refusal, &refusal);
-    return refusal;
-}
-
-/* Whether the policies of 'port' go to the device. */
-bool
-xfrm_port_has_packet(const struct xfrm_port *port)
-{
-    return (wants_packet(port) && !port->packet_refused
-            && !packet_refusal(port));
-}
-
-static void
-give_up(struct xfrm_memo_offload *mo, const char *reason)
-{
-    mo->level = XFRM_OFF_NO;
-    free(mo->reason);
-    mo->reason = nullable_xstrdup(reason);
-}
-
-static void
-give_up_packet(struct xfrm_memo_offload *mo, void *reason)
-{
-    if (mo->known && mo->level == XFRM_OFF_PACKET) {
-        give_up(mo, reason);
-    }
-}
-
-/* The device does not take the policies of 'run''s port, for 'reason', which
- * becomes the port's.  The SAs that it has taken already follow. */
-void
-xfrm_run_refuse_packet(struct xfrm_run *run, char *reason)
-{
-    struct xfrm_port *port = run->port;
-
-    free(port->packet_refused);
-    port->packet_refused = reason;
-    for_each_packet(port, give_up_packet, reason);
-    port->in_sync = false;
-    run->retry = true;
-}
-
 /* Decides how 'sa' is to be offloaded.  'actual' is that SA in the datapath,
  * or NULL.  Returns true if the two differ. */
 static bool
@@ -228,6 +138,7 @@ choose_offload(const struct xfrm_run *run, struct xfrm_sa_spec *sa,
 {
     const char *dev;
     enum xfrm_offload asked = wish(run, row, &dev);
+    bool follows = xfrm_run_follows_packet(run, row);
     struct xfrm_memo_offload *mo = &memo->offload;
 
     if (mo->known && mo->asked == asked && !strcmp(mo->dev, dev)
@@ -238,21 +149,20 @@ choose_offload(const struct xfrm_run *run, struct xfrm_sa_spec *sa,
         if (!run->ctx->backend->class->link_get(run->ctx->backend,
                                                 dev, &link)) {
             xfrm_memo_offload_clear(memo);
-            free(run->port->packet_refused);
-            run->port->packet_refused = NULL;
             run->port->in_sync = false;
         }
     } else if (mo->known && (mo->asked != asked
                              || strcmp(mo->dev, dev))) {
         xfrm_memo_offload_clear(memo);
-    } else if (!mo->known && actual) {
+    } else if (!mo->known && actual && !follows) {
         enum xfrm_offload found = actual->spec.offload;
 
         /* The first sight of an SA from before this process.  It may have
          * been refused an offload then; trying again would interrupt it. */
         if (asked == XFRM_OFF_AUTO
             || (asked != XFRM_OFF_NO && found == XFRM_OFF_NO)) {
-            mo->level = found;
+            /* "auto" has no packet offload: the policies would need it. */
+            mo->level = found == XFRM_OFF_PACKET ? XFRM_OFF_CRYPTO : found;
             mo->silent = found == XFRM_OFF_NO;
             goto known;
         }
@@ -264,16 +174,8 @@ known:
         mo->asked = asked;
         ovs_strlcpy(mo->dev, dev, sizeof mo->dev);
     }
-    if (mo->level == XFRM_OFF_PACKET && wants_packet(run->port)
-        && !(row && row->has_offload)) {
-        const struct xfrm_memo_offload *refusal = packet_refusal(run->port);
-
-        if (refusal) {
-            mo->silent = refusal->silent;
-            give_up(mo, refusal->reason);
-        } else if (run->port->packet_refused) {
-            give_up(mo, run->port->packet_refused);
-        }
+    if (follows) {
+        mo->level = run->port->packet.refusal ? XFRM_OFF_NO : XFRM_OFF_PACKET;
     }
     xfrm_run_set_offload(sa, mo->dev, mo->level);
     return actual && (actual->spec.offload != sa->offload

@@ -106,16 +106,17 @@ report_offload(const struct xfrm_port *port, struct ds *errors)
     enum xfrm_offload best = XFRM_OFF_NO;
     const struct xfrm_memo_offload *fell_back = NULL;
 
-    if (port->packet_refused) {
+    if (port->packet.refusal) {
         char *error = xasprintf(
-            "options:offload=%s: device \"%s\" did not take the policies: %s; "
+            "options:offload=%s: device \"%s\" did not take the %s: %s; "
             "packets are encrypted in software",
             xfrm_offload_name(options->offload), options->dev,
-            port->packet_refused);
+            port->packet.of_policies ? "policies" : "SAs",
+            port->packet.refusal);
 
         add_error(errors, error);
         free(error);
-        return xasprintf("no (refused: %s)", port->packet_refused);
+        return xasprintf("no (refused: %s)", port->packet.refusal);
     }
 
     /* Without a wish none can have been refused. */

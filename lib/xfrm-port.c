@@ -164,8 +164,6 @@ plan_policies(struct xfrm_port *port)
     free(port->policies);
     port->policies = NULL;
     port->n_policies = 0;
-    free(port->packet_refused);
-    port->packet_refused = NULL;
     if (options->keying == XFRM_KEYING_MANAGED) {
         xfrm_plan_policies(options, &port->policies, &port->n_policies);
     }
@@ -207,7 +205,7 @@ xfrm_port_destroy(struct xfrm_port *port)
     free(port->memos);
     xfrm_sa_specs_free(port->sas, port->n_sas);
     free(port->policies);
-    free(port->packet_refused);
+    xfrm_packet_clear(&port->packet);
     LIST_FOR_EACH_SAFE (departure, list_node, &port->departures) {
         departure_free(departure);
     }
@@ -294,6 +292,10 @@ xfrm_port_configure(struct xfrm_port *port, struct xfrm_port_context *ctx,
             } else if (!managed) {
                 add_departure(port, true);
             }
+        }
+        if (old->offload != new->offload || strcmp(old->dev, new->dev)
+            || port->packet.of_policies) {
+            xfrm_packet_clear(&port->packet);
         }
         if (!same_sa_source(old, new)) {
             port->good = port->keep = false;

@@ -100,6 +100,14 @@ struct xfrm_id_node {
     size_t index;
 };
 
+/* Packet offload of a port: see xfrm-packet.c. */
+struct xfrm_packet {
+    bool in_policies;           /* The port's policies ask for it. */
+    char *refusal;              /* Why it was given up, or NULL. */
+    bool of_policies;           /* It was policies that were refused. */
+    bool no_device;             /* Refused because there was no device. */
+};
+
 /* Inner families, of default policies among others. */
 #define XFRM_N_FAMILIES 2
 
@@ -116,8 +124,7 @@ struct xfrm_port {
     size_t n_sas;
     struct xfrm_policy_spec *policies;
     size_t n_policies;
-    char *packet_refused;       /* Why the device does not take them, or
-                                 * NULL. */
+    struct xfrm_packet packet;
     struct hmap sa_ids, policy_ids; /* "struct xfrm_id_node"s of these two. */
     struct xfrm_id_node *sa_nodes, *policy_nodes;
     struct ovs_list departures; /* Contains "struct xfrm_departure"s. */
@@ -307,6 +314,10 @@ void xfrm_port_slice(const struct xfrm_port *,
                      const struct xfrm_port_context *,
                      struct xfrm_sa_state **, size_t *n_sas,
                      struct xfrm_policy_spec **, size_t *n_policies);
+
+/* xfrm-packet.c. */
+void xfrm_packet_clear(struct xfrm_packet *);
+bool xfrm_port_has_packet(const struct xfrm_port *);
 
 /* xfrm-outcome.c: a new status, whose 'settled' is true. */
 void xfrm_port_report(const struct xfrm_port *,

@@ -337,7 +337,8 @@ reconcile(struct xfrm_run *run, struct scope *scope)
     }
     xfrm_run_take_note(run, scope->actual.sas, scope->actual.n_sas);
     choose_sas(run, scope);
-    if (!choose_policies(run, scope) || !port->in_sync) {
+    if (!choose_policies(run, scope) || !port->in_sync
+        || port->packet.in_policies != xfrm_port_has_packet(port)) {
         return false;
     }
 

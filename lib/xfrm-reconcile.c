@@ -76,6 +76,7 @@ choose_sas(struct xfrm_run *run)
     struct xfrm_row *row;
 
     xfrm_run_init(run, port->n_sas + port->n_rows);
+    xfrm_run_settle_packet(run);
     for (size_t i = 0; i < port->n_sas; i++) {
         xfrm_run_choose_sa(run, &port->sas[i], port->memos[i], NULL);
     }
@@ -84,24 +85,6 @@ choose_sas(struct xfrm_run *run)
             && !xfrm_port_row_loses(port, row)) {
             xfrm_run_choose_sa(run, row->sa, row->memo, row);
         }
-    }
-}
-
-/* In the device there is no use for "fwd": a bridge, too, gets what "in" lets
- * pass. */
-static void
-choose_policy_offload(struct xfrm_port *port)
-{
-    bool packet = xfrm_port_has_packet(port);
-
-    for (size_t i = 0; i < port->n_policies; i++) {
-        struct xfrm_policy_spec *policy = &port->policies[i];
-        bool offload = packet && policy->dir != XFRM_DIR_FWD;
-
-        policy->offload = offload ? XFRM_OFF_PACKET : XFRM_OFF_NO;
-        ovs_strzcpy(policy->offload_dev,
-                    offload ? port->config.options.dev : "",
-                    sizeof policy->offload_dev);
     }
 }
 
@@ -132,7 +115,7 @@ reconcile_objects(struct xfrm_run *run)
      * nobody else who changed anything then. */
     port->in_sync = !run->ctx->hold;
     choose_sas(run);
-    choose_policy_offload(port);
+    xfrm_run_offload_policies(run);
     /* A row that is still to come may be what a default would replace. */
     xfrm_port_all_policies(port, !run->ctx->hold, &run->policies,
                            &run->n_policies,

@@ -43,9 +43,12 @@ void xfrm_run_force_ops(const struct xfrm_run *, struct xfrm_op **,
 void xfrm_run_complain_about_key(struct xfrm_run *,
                                  const struct xfrm_sa_spec *, char *text);
 
-/* Packet offload. */
-bool xfrm_port_has_packet(const struct xfrm_port *);
-void xfrm_run_refuse_packet(struct xfrm_run *, char *reason);
+/* xfrm-packet.c. */
+void xfrm_run_settle_packet(struct xfrm_run *);
+bool xfrm_run_follows_packet(const struct xfrm_run *, const struct xfrm_row *);
+void xfrm_run_refuse_packet(struct xfrm_run *, char *reason, bool of_policies,
+                            bool no_device);
+void xfrm_run_offload_policies(struct xfrm_run *);
 
 void xfrm_run_set_offload(struct xfrm_sa_spec *, const char *dev,
                           enum xfrm_offload);
