@@ -133,6 +133,18 @@ is_about_one_port(const struct engine *e, const struct xfrm_event *event)
                 || event->type == XFRM_EVENT_EXPIRE));
 }
 
+/* A device that goes down takes its SAs with it, and nobody tells. */
+static bool
+is_offload_device(const struct engine *e, const char *name)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        if (!strcmp(e->entries[i]->port->config.options.dev, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 xfrm_engine_receive_events(struct engine *e)
 {
@@ -146,8 +158,9 @@ xfrm_engine_receive_events(struct engine *e)
         e->class->hear_acquires(e->ctx.backend, e->hearing);
     }
     while (!e->class->event_recv(e->ctx.backend, &event)) {
-        if (event.type != XFRM_EVENT_LINK && event.type != XFRM_EVENT_ROUTE
-            && e->ahead_at) {
+        if (e->ahead_at && event.type != XFRM_EVENT_ROUTE
+            && (event.type != XFRM_EVENT_LINK
+                || is_offload_device(e, event.name))) {
             xfrm_engine_forget_ahead(e);
         }
         if (event.type == XFRM_EVENT_ROUTE) {

@@ -33,9 +33,10 @@ VLOG_DEFINE_THIS_MODULE(xfrm_engine_pass);
 /* A poll may take this fraction of the time, at most. */
 #define POLL_LOAD 20
 
-/* What was read ahead may be that old.  SAs that send go on meanwhile: their
- * reservations of sequence numbers must last that long with ease. */
-#define AHEAD_MAX 20000
+/* What was read ahead may be that old.  SAs that send go on meanwhile, and one
+ * that is installed anew begins XFRM_NONCE_STEP / 2 numbers, 8.4 million, behind
+ * what was read: an SA would have to send 1.7 million packets a second. */
+#define AHEAD_MAX 5000
 
 void
 xfrm_engine_forget_ahead(struct engine *e)
@@ -79,8 +80,15 @@ use_ahead(struct engine *e)
     if (!e->ahead_at) {
         return false;
     }
+    if (time_msec() - e->ahead_at > AHEAD_MAX) {
+        xfrm_engine_forget_ahead(e);
+        return false;
+    }
     xfrm_snapshot_move(&e->ctx.snapshot, &e->ahead);
     e->ahead_at = 0;
+    free(e->ctx.backend_error);
+    e->ctx.backend_error = NULL;
+    e->dump_backoff = 0;
     e->ctx.has_seen = true;
     return true;
 }

@@ -36,11 +36,14 @@ xfrm_heap_prepare(void)
         return;                 /* All of it would be filled at once. */
     }
 #endif
-    for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
-        blocks[i] = xmalloc(BLOCK_BYTES);
+    size_t n = 0;
+
+    /* Not xmalloc(): nothing depends on it. */
+    while (n < ARRAY_SIZE(blocks) && (blocks[n] = malloc(BLOCK_BYTES))) {
+        n++;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
-        free(blocks[i]);
+    while (n) {
+        free(blocks[--n]);
     }
 #endif
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Makes the heap of the calling thread grow in one go, which costs address
- * space only.  Call it before anything else in the thread. */
+ * space, and nothing if there is not enough.  Call it before anything else in the thread. */
 void xfrm_heap_prepare(void);
 
 /* Gives memory back to the system if that many rows were dealt with: their

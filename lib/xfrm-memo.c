@@ -185,9 +185,8 @@ xfrm_memo_offload_clear(struct xfrm_memo *memo)
 void
 xfrm_memo_observe(struct xfrm_memo *memo, const struct xfrm_sa_state *sa)
 {
-    /* The kernel says by the wall clock when an SA was added, and counts its
-     * lifetime by one that nobody sets; so what the wall clock does from now
-     * on must not matter. */
+    /* The kernel says by the wall clock when an SA was added, but what that
+     * clock does from now on must not matter. */
     if (!memo->seen || memo->added != sa->added) {
         uint64_t now = time_wall();
 

@@ -6,7 +6,6 @@
 
 #include "xfrm-db-host.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
