@@ -193,15 +193,19 @@ AC_DEFUN([XFRM_ENABLE_SANITIZERS],
   [AC_ARG_ENABLE([sanitizers],
      [AS_HELP_STRING([--enable-sanitizers],
         [build our code with AddressSanitizer and UBSanitizer])])
-   XFRM_SAN_CFLAGS=
+   XFRM_SAN_CFLAGS= XFRM_SAN_LDFLAGS=
    if test "$enable_sanitizers" = yes; then
      XFRM_SAN_CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer'
+     dnl GCC's shared libubsan beside its libasan ignores log_path, and writes
+     dnl what it reports to stderr, which a daemon doesn't have.
+     XFRM_SAN_LDFLAGS='-Wc,-static-libubsan'
      AC_MSG_CHECKING([whether $CC links with -fsanitize=address,undefined])
      xfrm_save_CFLAGS=$CFLAGS
-     CFLAGS="$CFLAGS $XFRM_SAN_CFLAGS"
+     CFLAGS="$CFLAGS $XFRM_SAN_CFLAGS -static-libubsan"
      AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
        [AC_MSG_RESULT([no])
         AC_MSG_ERROR([the compiler's sanitizer libraries are missing; on Debian they are in libgcc-12-dev])])
      CFLAGS=$xfrm_save_CFLAGS
    fi
-   AC_SUBST([XFRM_SAN_CFLAGS])])
+   AC_SUBST([XFRM_SAN_CFLAGS])
+   AC_SUBST([XFRM_SAN_LDFLAGS])])

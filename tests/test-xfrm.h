@@ -29,7 +29,8 @@
     TEST_XFRM_MODULE(engine)                    \
     TEST_XFRM_MODULE(fault)                     \
     TEST_XFRM_MODULE(rows)                      \
-    TEST_XFRM_MODULE(heap)
+    TEST_XFRM_MODULE(heap)                      \
+    TEST_XFRM_MODULE(sanitizer)
 
 #define TEST_XFRM_MODULE(NAME) \
     extern const struct ovs_cmdl_command test_xfrm_##NAME##_commands[];
