@@ -59,6 +59,8 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-acquire.h \
 	lib/xfrm-heap.c \
 	lib/xfrm-heap.h \
+	lib/xfrm-json-text.c \
+	lib/xfrm-json-text.h \
 	lib/xfrm-packet.c \
 	lib/xfrm-memo.c \
 	lib/xfrm-memo.h \

@@ -36,7 +36,7 @@ tests_test_traffic_LDADD = $(OVS_LIBS)
 # Fuzz targets: one file each, with a driver of our own, fuzz-main.c.  A
 # fuzzing engine such as libFuzzer calls the same functions: link it instead of
 # the driver.
-FUZZ_TARGETS = json options netlink nonce
+FUZZ_TARGETS = json options netlink nonce text
 FUZZERS = $(FUZZ_TARGETS:%=tests/fuzz/fuzz-%)
 FUZZ_COMMON = tests/fuzz/fuzz.h tests/fuzz/fuzz-util.c tests/fuzz/fuzz-main.c
 FUZZ_LDADD = lib/libovsxfrm.la $(OVS_LIBS) $(XFRM_LIBS)
@@ -44,7 +44,8 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-json \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-netlink \
-	tests/fuzz/fuzz-nonce
+	tests/fuzz/fuzz-nonce \
+	tests/fuzz/fuzz-text
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz-json.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_json_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz-options.c $(FUZZ_COMMON)
@@ -53,6 +54,8 @@ tests_fuzz_fuzz_netlink_SOURCES = tests/fuzz/fuzz-netlink.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_netlink_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_nonce_SOURCES = tests/fuzz/fuzz-nonce.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_nonce_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz-text.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_text_LDADD = $(FUZZ_LDADD)
 
 # Each for FUZZ_SECONDS, under the sanitizers if the build has them.
 FUZZ_SECONDS = 60

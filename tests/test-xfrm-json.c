@@ -22,6 +22,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "xfrm-json.h"
+#include "xfrm-json-text.h"
 
 extern const struct ovs_cmdl_command test_xfrm_json_commands[];
 
@@ -545,7 +546,79 @@ run_json_wipe(struct ovs_cmdl_context *ctx)
     printf("nothing left\n");
 }
 
+/* Goes through all of 'at'; returns the number of members and elements. */
+static int
+walk_text(struct xfrm_json_span at, int depth, bool print)
+{
+    bool object = at.begin < at.end && *at.begin == '{';
+    struct xfrm_json_span name, value;
+    int n = 0;
+
+    while (object ? xfrm_json_next_member(&at, &name, &value)
+           : xfrm_json_next_element(&at, &value)) {
+        ovs_assert(value.begin < value.end && value.end <= at.end);
+        if (print) {
+            printf("%*s", 2 * depth, "");
+            if (object) {
+                printf("%.*s: ", (int) (name.end - name.begin), name.begin);
+            }
+            printf("%.*s\n", (int) (value.end - value.begin), value.begin);
+        }
+        n++;
+        if (*value.begin == '{' || *value.begin == '[') {
+            n += walk_text(value, depth + 1, print);
+        }
+    }
+    return n;
+}
+
+/* "json-text TEXT": what is found in the text; and what is found in each of its
+ * beginnings, and with each of its bytes changed, is not past the end. */
+static void
+run_json_text(struct ovs_cmdl_context *ctx)
+{
+    size_t len = strlen(ctx->argv[1]);
+    struct xfrm_json_end end = { .depth = 0 };
+    bool complete = false;
+    size_t used = 0;
+    char *text;
+
+    /* By bytes, as slowly as messages can come. */
+    while (used < len && !complete) {
+        used += xfrm_json_end_feed(&end, ctx->argv[1] + used, 1, &complete);
+    }
+    printf("%s after %"PRIuSIZE" of %"PRIuSIZE" bytes\n",
+           complete ? "complete" : "incomplete", used, len);
+    text = xmemdup(ctx->argv[1], len);
+    walk_text((struct xfrm_json_span) { text, text + len }, 0, true);
+    free(text);
+
+    for (size_t n = 1; n <= len; n++) {
+        static const char hostile[] = "\"\\{}[],: x";
+
+        for (size_t i = 0; i < sizeof hostile; i++) {
+            struct xfrm_json_span at;
+
+            /* Of the exact size, for AddressSanitizer. */
+            text = xmemdup(ctx->argv[1], n);
+            text[n - 1] = i ? hostile[i - 1] : text[n - 1];
+            at.begin = text;
+            at.end = text + n;
+            walk_text(at, 0, false);
+            ovs_assert(!xfrm_json_enter(&at, "a")
+                       || (at.begin > text && at.begin < at.end));
+            free(text);
+
+            text = xmemdup(ctx->argv[1], len);
+            text[n - 1] = i ? hostile[i - 1] : text[n - 1];
+            walk_text((struct xfrm_json_span) { text, text + len }, 0, false);
+            free(text);
+        }
+    }
+}
+
 const struct ovs_cmdl_command test_xfrm_json_commands[] = {
+    { "json-text", "TEXT", 1, 1, run_json_text, OVS_RO },
     { "json-parse", "FILE [OPTION=VALUE]...", 1, INT_MAX, run_json_parse,
       OVS_RO },
     { "json-read", "FILE [OPTION=VALUE]...", 1, INT_MAX, run_json_read,

@@ -15,6 +15,8 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/xfrm-db-host.h \
 	vswitchd/xfrm-db-hush.c \
 	vswitchd/xfrm-db-hush.h \
+	vswitchd/xfrm-db-load.c \
+	vswitchd/xfrm-db-load.h \
 	vswitchd/xfrm-db-notes.c \
 	vswitchd/xfrm-db-notes.h \
 	vswitchd/xfrm-db-parse.c \

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The connection to the OVS_XFRM database: see xfrm-db-feed.h. */
+/* The connection to the OVS_XFRM database: see xfrm-db-feed.h.
+ *
+ * What may be very much, the templates, SAs and policies that there are when
+ * the connection is made, comes another way (xfrm-db-load.c).  The monitor is
+ * asked for what changes afterwards.  A row that it names while the others are
+ * read may be among those as it was before, as it was afterwards, or not at all:
+ * at the end all such rows are read once more.  The answer to that comes after
+ * every change that the others may have been read with or without. */
 
 #include <config.h>
 
@@ -21,6 +28,7 @@
 #include "util.h"
 #include "uuid.h"
 #include "xfrm-db-hush.h"
+#include "xfrm-db-load.h"
 #include "xfrm-heap.h"
 #include "xfrm-ovs-json.h"
 #include "xfrm-secret.h"
@@ -30,6 +38,8 @@ VLOG_DEFINE_THIS_MODULE(xfrm_db_feed);
 #define DATABASE "OVS_XFRM"
 #define SLICE_US 5000           /* Microseconds in one turn. */
 #define SLICE_ROWS 16           /* Rows between two looks at the clock. */
+#define LOAD_BACKOFF 1000       /* Milliseconds after a failure to read all. */
+#define N_LOADED XFRM_DB_NOTIFICATION   /* The first so many tables. */
 
 /* A row to be read as a whole. */
 struct wanted {
@@ -55,6 +65,10 @@ struct xfrm_db_feed {
     bool done;                  /* Only what it came with is to be freed. */
     struct ovsdb_cs_event *event;       /* NULL: only 'fetch'. */
     struct ovsdb_cs_db_update *update;
+    bool loading;               /* All is read beside the monitor... */
+    struct xfrm_db_load *load;  /* ...until it is here (NULL). */
+    long long int load_at;      /* Not before this. */
+    bool barrier;               /* Something is to be asked once it is. */
     int table;                  /* Next one: table and row. */
     size_t row;
     size_t n_rows;              /* So far. */
@@ -69,8 +83,7 @@ struct xfrm_db_feed {
     enum xfrm_db_outcome outcome;
 };
 
-/* What is monitored.  Columns that only we write come once, with the first
- * contents, and never again. */
+/* What is read, and monitored unless only we write it. */
 static const char *const results[] = { "state", "error", "cur_cfg" };
 
 static bool
@@ -153,35 +166,43 @@ columns_to_json(const struct xfrm_db_feed *feed, enum xfrm_db_table table,
 }
 
 static struct json *
+monitor_request(struct json *columns, const char *const no[], size_t n)
+{
+    struct json *request = json_object_create();
+    struct json *select = json_object_create();
+
+    for (size_t i = 0; i < n; i++) {
+        json_object_put(select, no[i], json_boolean_create(false));
+    }
+    json_object_put(request, "columns", columns);
+    json_object_put(request, "select", select);
+    return request;
+}
+
+static struct json *
 compose_monitor_requests(const struct json *schema, void *feed_)
 {
-    static const char *const never[] = { "insert", "delete", "modify" };
+    static const char *const changes[] = { "insert", "delete", "modify" };
+    static const char *const initial[] = { "initial" };
     struct xfrm_db_feed *feed = feed_;
     struct json *requests = json_object_create();
 
     ovsdb_cs_free_schema(feed->schema);
     feed->schema = ovsdb_cs_parse_schema(schema);
     for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
+        bool loaded = table < N_LOADED;
         struct json *list = json_array_create_empty();
-        struct json *columns, *request;
+        struct json *columns;
 
         columns = columns_to_json(feed, table, false, true);
         if (columns) {
-            request = json_object_create();
-            json_object_put(request, "columns", columns);
-            json_array_add(list, request);
+            json_array_add(list, monitor_request(columns, initial, loaded));
         }
-        columns = columns_to_json(feed, table, true, false);
+        columns = (loaded ? NULL
+                   : columns_to_json(feed, table, true, false));
         if (columns) {
-            struct json *select = json_object_create();
-
-            for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
-                json_object_put(select, never[i], json_boolean_create(false));
-            }
-            request = json_object_create();
-            json_object_put(request, "columns", columns);
-            json_object_put(request, "select", select);
-            json_array_add(list, request);
+            json_array_add(list, monitor_request(columns, changes,
+                                                 ARRAY_SIZE(changes)));
         }
         if (xfrm_ovs_json_n(list)) {
             json_object_put(requests, xfrm_db_table_class(table)->name, list);
@@ -190,6 +211,25 @@ compose_monitor_requests(const struct json *schema, void *feed_)
         }
     }
     return requests;
+}
+
+/* Begins to read all that is there. */
+static void
+start_load(struct xfrm_db_feed *feed)
+{
+    struct json *columns[N_LOADED];
+
+    for (int table = 0; table < N_LOADED; table++) {
+        struct json *results = columns_to_json(feed, table, true, false);
+
+        columns[table] = columns_to_json(feed, table, false, false);
+        for (size_t i = 0; columns[table] && results && i < xfrm_ovs_json_n(results); i++) {
+            json_array_add(columns[table],
+                           json_clone(xfrm_ovs_json_at(results, i)));
+        }
+        json_destroy(results);
+    }
+    feed->load = xfrm_db_load_create(feed->remote, columns, N_LOADED);
 }
 
 static const struct ovsdb_cs_ops cs_ops = {
@@ -249,6 +289,9 @@ end_fetch(struct xfrm_db_feed *feed)
 static void
 end_change(struct xfrm_db_feed *feed)
 {
+    xfrm_db_load_destroy(feed->load);
+    feed->load = NULL;
+    feed->loading = feed->barrier = false;
     ovsdb_cs_db_update_destroy(feed->update);
     feed->update = NULL;
     ovsdb_cs_event_destroy(feed->event);
@@ -454,6 +497,51 @@ run_update(struct xfrm_db_feed *feed,
     return false;
 }
 
+/* The same for what is read beside the monitor, which may have to begin
+ * again. */
+static bool
+run_load(struct xfrm_db_feed *feed, bool *waitp)
+{
+    *waitp = false;
+    if (!feed->load) {
+        if (time_msec() < feed->load_at) {
+            *waitp = true;
+            return false;
+        }
+        start_load(feed);
+    }
+    xfrm_db_load_run(feed->load);
+    for (int n = 0; n < SLICE_ROWS; n++) {
+        enum xfrm_db_table table;
+        struct json *columns;
+        struct uuid uuid;
+
+        switch (xfrm_db_load_next(feed->load, &table, &uuid, &columns)) {
+        case XFRM_DB_LOAD_ROW:
+            feed->ops->row(table, &uuid, json_object(columns), false);
+            wipe_keys(json_object(columns));
+            json_destroy(columns);
+            feed->n_rows++;
+            break;
+        case XFRM_DB_LOAD_WAIT:
+            *waitp = true;
+            return false;
+        case XFRM_DB_LOAD_DONE:
+            xfrm_db_load_destroy(feed->load);
+            feed->load = NULL;
+            return true;
+        case XFRM_DB_LOAD_FAILED:
+            xfrm_db_load_destroy(feed->load);
+            feed->load = NULL;
+            feed->load_at = time_msec() + LOAD_BACKOFF;
+            feed->ops->begin(true);
+            *waitp = true;
+            return false;
+        }
+    }
+    return false;
+}
+
 /* The same for those that were read as a whole, in the order of the tables,
  * since a policy needs its templates. */
 static bool
@@ -495,7 +583,9 @@ sort_wanted(struct wanted_list *list)
 {
     size_t n = 0;
 
-    qsort(list->rows, list->n, sizeof *list->rows, compare_wanted);
+    if (list->n) {      /* Else there may be no array, which qsort() wants. */
+        qsort(list->rows, list->n, sizeof *list->rows, compare_wanted);
+    }
     for (size_t i = 0; i < list->n; i++) {
         if (!n || compare_wanted(&list->rows[n - 1], &list->rows[i])) {
             list->rows[n++] = list->rows[i];
@@ -515,31 +605,79 @@ swap_wanted(struct xfrm_db_feed *feed)
     feed->refresh.n = 0;
 }
 
+/* Takes the oldest update.  False, and it is gone, if it makes no sense. */
+static bool
+pop_event(struct xfrm_db_feed *feed, struct ovsdb_cs_event **eventp,
+          struct ovsdb_cs_db_update **updatep)
+{
+    const struct ovsdb_cs_update_event *update;
+    struct ovsdb_error *error;
+
+    *eventp = CONTAINER_OF(ovs_list_pop_front(&feed->events),
+                           struct ovsdb_cs_event, list_node);
+    update = &(*eventp)->update;
+    error = ovsdb_cs_parse_db_update(update->table_updates, update->version,
+                                     updatep);
+    if (error) {
+        /* The error quotes the update, keys and all. */
+        ovsdb_error_destroy(error);
+        VLOG_WARN("%s: an update is not understood, connecting anew",
+                  DATABASE);
+        *updatep = NULL;
+        ovsdb_cs_event_destroy(*eventp);
+        *eventp = NULL;
+        ovsdb_cs_flag_inconsistency(feed->cs);
+        return false;
+    }
+    return true;
+}
+
+/* Puts the rows of all updates that have come, which may be older than what was
+ * read beside the monitor, into 'list'.  If one of these updates begins anew,
+ * the present change is dropped. */
+static void
+absorb_events(struct xfrm_db_feed *feed, struct wanted_list *list)
+{
+    while (!ovs_list_is_empty(&feed->events)) {
+        struct ovsdb_cs_event *event
+            = CONTAINER_OF(ovs_list_front(&feed->events),
+                           struct ovsdb_cs_event, list_node);
+        struct ovsdb_cs_db_update *update;
+
+        if (event->update.clear) {
+            feed->refresh.n = 0;
+            end_change(feed);
+            return;
+        }
+        if (!pop_event(feed, &event, &update)) {
+            continue;
+        }
+        for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
+            const struct ovsdb_cs_table_update *rows
+                = ovsdb_cs_db_update_find_table(
+                    update, xfrm_db_table_class(table)->name);
+
+            for (size_t i = 0; rows && i < rows->n; i++) {
+                want(list, table, &rows->row_updates[i].row_uuid);
+                if (rows->row_updates[i].columns) {
+                    wipe_keys(rows->row_updates[i].columns);
+                }
+            }
+        }
+        ovsdb_cs_db_update_destroy(update);
+        ovsdb_cs_event_destroy(event);
+    }
+}
+
 /* Begins with the next change.  Returns false if there is none. */
 static bool
 begin_change(struct xfrm_db_feed *feed)
 {
     if (!ovs_list_is_empty(&feed->events)) {
-        const struct ovsdb_cs_update_event *update;
-        struct ovsdb_error *error;
-
-        feed->event = CONTAINER_OF(ovs_list_pop_front(&feed->events),
-                                   struct ovsdb_cs_event, list_node);
-        update = &feed->event->update;
-        error = ovsdb_cs_parse_db_update(update->table_updates,
-                                         update->version, &feed->update);
-        if (error) {
-            /* The error quotes the update, keys and all. */
-            ovsdb_error_destroy(error);
-            VLOG_WARN("%s: an update is not understood, connecting anew",
-                      DATABASE);
-            feed->update = NULL;
-            ovsdb_cs_event_destroy(feed->event);
-            feed->event = NULL;
-            ovsdb_cs_flag_inconsistency(feed->cs);
+        if (!pop_event(feed, &feed->event, &feed->update)) {
             return true;
         }
-        feed->all = update->clear;
+        feed->all = feed->loading = feed->event->update.clear;
     } else if (feed->refresh.n) {
         swap_wanted(feed);
         feed->all = false;
@@ -567,6 +705,17 @@ run_change(struct xfrm_db_feed *feed)
         }
         return true;
     }
+    if (feed->loading) {
+        bool wait;
+
+        if (!run_load(feed, &wait)) {
+            return !wait;
+        }
+        feed->loading = false;
+        feed->barrier = true;
+        absorb_events(feed, &feed->fetch);
+        return true;
+    }
     if (!feed->fetched) {
         if (feed->fetch_id) {
             return false;       /* Wait for the answer. */
@@ -574,7 +723,7 @@ run_change(struct xfrm_db_feed *feed)
         if (!run_update(feed, give_row)) {
             return true;
         }
-        if (feed->fetch.n) {
+        if (feed->fetch.n || feed->barrier) {
             sort_wanted(&feed->fetch);
             send_fetch(feed);
             return feed->fetch_id != NULL;
@@ -605,6 +754,10 @@ take_reply(struct xfrm_db_feed *feed, struct jsonrpc_msg *reply)
         feed->fetch_id = NULL;
         feed->fetched = jsonrpc_msg_clone(reply);
         feed->fetch_row = 0;
+        if (feed->barrier) {
+            feed->barrier = false;
+            absorb_events(feed, &feed->refresh);
+        }
     } else if (feed->txn_id && json_equal(reply->id, feed->txn_id)) {
         const struct json *result = reply->result;
 
@@ -684,11 +837,16 @@ xfrm_db_feed_wait(const struct xfrm_db_feed *feed)
     bool rows_left = feed->update && feed->table < XFRM_DB_N_TABLES;
 
     ovsdb_cs_wait(feed->cs);
-    if (feed->changing
-        ? (feed->done
-           || (!feed->fetch_id
-               && (rows_left || feed->fetched || !feed->fetch.n)))
-        : !ovs_list_is_empty(&feed->events) || feed->refresh.n) {
+    if (feed->loading && feed->load) {
+        xfrm_db_load_wait(feed->load);
+    } else if (feed->loading) {
+        poll_timer_wait_until(feed->load_at);
+    } else if (feed->changing
+               ? (feed->done
+                  || (!feed->fetch_id
+                      && (rows_left || feed->fetched
+                          || !(feed->fetch.n || feed->barrier))))
+               : !ovs_list_is_empty(&feed->events) || feed->refresh.n) {
         poll_immediate_wake();
     }
 }
