@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # tests/vm/benchpacket.py: frames, and a network device that receives one of
-# them again and again while the kernel looks at its watch.
+# them again and again, or many in turn, while the kernel looks at its watch.
 #
 # The frames begin where those of a network card do: the kernel's test run of
 # an XDP program hands them to the stack from a NAPI context, with the headroom
@@ -9,14 +9,16 @@
 # figure.  The program writes the whole frame each time, since IPsec works in
 # place and pages come back.
 #
-# Above: tests/vm/bench-data-guest.  Only Python's standard library.
+# Above: tests/vm/bench-data-guest and benchpeer.py.  Only Python's standard
+# library.
 
 import ctypes
 import os
 import socket
 import struct
 
-BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_PROG_TEST_RUN = 0, 5, 10
+BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM = 0, 2
+BPF_PROG_LOAD, BPF_PROG_TEST_RUN = 5, 10
 BPF_PROG_TYPE_XDP, BPF_MAP_TYPE_ARRAY = 6, 2
 BPF_F_TEST_XDP_LIVE_FRAMES = 2
 SYS_BPF = 321                           # x86-64
@@ -71,9 +73,10 @@ def transport(frame):
     return frame[ETH + 6] if kind == b"\x86\xdd" else None
 
 
-def capture(device, provoke):
-    """The first frame that 'device' sends while provoke() runs or after, but
-    for what looks for neighbours."""
+def capture(device, provoke, n=1):
+    """The first 'n' frames that 'device' sends while provoke() runs or after,
+    but for what looks for neighbours."""
+    frames = []
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                        socket.htons(3)) as sock:
         # SO_RCVBUFFORCE
@@ -81,11 +84,12 @@ def capture(device, provoke):
         sock.bind((device, 0))
         sock.settimeout(5)
         provoke()
-        while True:
+        while len(frames) < n:
             frame, address = sock.recvfrom(65536)
             if (address[2] == socket.PACKET_OUTGOING
                     and transport(frame) not in (None, socket.IPPROTO_ICMPV6)):
-                return frame
+                frames.append(frame)
+    return frames
 
 
 def bpf(cmd, attr):
@@ -99,6 +103,18 @@ def bpf(cmd, attr):
 
 def pointer(buf):
     return ctypes.cast(buf, ctypes.c_void_p).value
+
+
+def bpf_array(size, entries):
+    return bpf(BPF_MAP_CREATE, struct.pack(
+        "<IIII", BPF_MAP_TYPE_ARRAY, 4, size, entries))[0]
+
+
+def bpf_store(array, n, data):
+    key = ctypes.create_string_buffer(struct.pack("<I", n), 4)
+    data = ctypes.create_string_buffer(data, len(data))
+    bpf(BPF_MAP_UPDATE_ELEM, struct.pack("<IIQQQ", array, 0, pointer(key),
+                                         pointer(data), 0))
 
 
 class Program:
@@ -121,9 +137,8 @@ class Program:
         self.code[at] = struct.pack("<BBhi", op, src << 4 | dst,
                                     len(self.code) - at - 1, 0)
 
-    def take_number(self, map_fd, modulus):
-        """r6 = n; n = (n + 1) % modulus."""
-        self.emit(0x62, 10, 0, -4, 0)   # *(u32 *)(fp - 4) = 0
+    def look_up(self, map_fd):
+        """r0 = the map's entry number *(u32 *)(fp - 4)."""
         self.load64(1, map_fd, 1)       # r1 = map
         self.emit(0xbf, 2, 10)          # r2 = fp - 4
         self.emit(0x07, 2, imm=-4 & 0xffffffff)
@@ -131,6 +146,11 @@ class Program:
         self.emit(0x55, 0, off=2)       # if r0 != 0 skip
         self.emit(0xb7, 0, imm=XDP_PASS)
         self.emit(0x95)
+
+    def take_number(self, map_fd, modulus):
+        """r6 = n; n = (n + 1) % modulus."""
+        self.emit(0x62, 10, 0, -4, 0)   # *(u32 *)(fp - 4) = 0
+        self.look_up(map_fd)
         self.emit(0x61, 6, 0)
         self.emit(0xbf, 7, 6)
         self.emit(0x07, 7, imm=1)
@@ -191,21 +211,55 @@ def writer(frame, flows, counter):
     return b"".join(p.code)
 
 
-class Injector:
-    """Lets 'device' receive 'frame' again and again, as if a card had brought
-    it, as one flow or as several."""
+def copier(frames, counter, store):
+    """Copies frame number n over the packet; the map 'counter' has n, the map
+    'store' the frames, which are all of one length."""
+    length = len(frames[0])
+    p = Program()
+    p.emit(0xbf, 9, 1)                  # r9 = ctx
+    p.take_number(counter, len(frames))
+    p.emit(0x63, 10, 6, -4)             # *(u32 *)(fp - 4) = n
+    p.look_up(store)
+    p.emit(0x61, 2, 9, 0)               # r2 = data, r3 = data_end
+    p.emit(0x61, 3, 9, 4)
+    p.emit(0xbf, 4, 2)
+    p.emit(0x07, 4, imm=length)
+    short = len(p.code)
+    p.emit(0x2d, 4, 3)                  # if r4 > r3 goto end
+    whole = length - length % 8
+    for i in range(0, whole, 8):
+        p.emit(0x79, 1, 0, i)           # r1 = *(u64 *)(r0 + i)
+        p.emit(0x7b, 2, 1, i)
+    for i in range(whole, length):
+        p.emit(0x71, 1, 0, i)
+        p.emit(0x73, 2, 1, i)
+    p.jump_behind(short, 0x2d, 4, 3)
+    p.emit(0xb7, 0, imm=XDP_PASS)
+    p.emit(0x95)
+    return b"".join(p.code)
 
-    def __init__(self, device, frame, flows=1):
-        self.frame = frame
+
+class Injector:
+    """Lets 'device' receive the one of 'frames' again and again, as if a card
+    had brought it, as one flow or as several; or, one after the other, frames
+    that are all of one length."""
+
+    def __init__(self, device, frames, flows=1):
+        self.frame = frames[0]
         with open("/sys/class/net/%s/ifindex" % device) as f:
             self.ifindex = int(f.read())
-        self.counter = bpf(BPF_MAP_CREATE, struct.pack(
-            "<IIII", BPF_MAP_TYPE_ARRAY, 4, 4, 1))[0]
-        code = writer(frame, flows, self.counter)
-        code = ctypes.create_string_buffer(code, len(code))
-        self.prog = None
+        self.prog = self.store = self.counter = None
         log = ctypes.create_string_buffer(65536)
         try:
+            self.counter = bpf_array(4, 1)
+            if len(frames) == 1:
+                code = writer(self.frame, flows, self.counter)
+            else:
+                self.store = bpf_array(len(self.frame), len(frames))
+                for n, frame in enumerate(frames):
+                    bpf_store(self.store, n, frame)
+                code = copier(frames, self.counter, self.store)
+            code = ctypes.create_string_buffer(code, len(code))
             self.prog = bpf(BPF_PROG_LOAD, struct.pack(
                 "<IIQQIIQ", BPF_PROG_TYPE_XDP, len(code) // 8,
                 pointer(code), pointer(ctypes.c_char_p(b"GPL")), 1, len(log),
@@ -216,7 +270,7 @@ class Injector:
                 error.strerror, log.value.decode()[-300:])) from None
 
     def close(self):
-        for fd in self.prog, self.counter:
+        for fd in self.prog, self.store, self.counter:
             if fd is not None:
                 os.close(fd)
 

@@ -5,7 +5,7 @@
 # port "p0" towards the hosts behind it, and "under0" towards the peer.  A
 # system is one way to bring what comes from p0 to the peer and back.
 #
-# Above: tests/vm/bench-data-guest.  Below: benchlib.py.
+# Above: tests/vm/bench-data-guest and benchpeer.py.  Below: benchlib.py.
 
 import os
 
@@ -269,9 +269,15 @@ class WireGuard(Routed):
         ip("link", "add", self.device, "type", "wireguard")
         ip("link", "set", self.device, "mtu", str(UNDERLAY_MTU - 80), "up")
         inside("wg", "set", self.device, "listen-port", str(self.PORT),
-               "private-key", self.key(end.number)[0], "peer",
-               self.key(3 - end.number)[1], "allowed-ips", "10.0.0.0/8",
-               "endpoint", "%s:%d" % (
+               "private-key", self.key(end.number)[0])
+        self.meet(inside, end)
+
+    def meet(self, inside, end):
+        """Makes the other end known to one end, which forgets every session
+        with it."""
+        other = self.key(3 - end.number)[1]
+        inside("wg", "set", self.device, "peer", other, "remove", "peer",
+               other, "allowed-ips", "10.0.0.0/8", "endpoint", "%s:%d" % (
                    end.remote if end.outer == "4" else "[%s]" % end.remote,
                    self.PORT))
 
