@@ -264,7 +264,8 @@ static void
 run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
 {
     while (!request->requested) {
-        bool commands, db;
+        enum xfrm_db_work db;
+        bool commands;
 
         memory_run();
         if (memory_should_report()) {
@@ -281,7 +282,9 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
         if (xfrm_charge_is_ours()) {
             xfrm_report_run();
         }
-        db = xfrm_charge_is_ours() && xfrm_charge_is_complete();
+        db = (!xfrm_charge_is_ours() ? XFRM_DB_REST
+              : !xfrm_charge_is_complete() ? XFRM_DB_READ
+              : XFRM_DB_WORK);
         xfrm_db_thread_run(db);
         xfrm_unixctl_run();
 

@@ -62,6 +62,8 @@ struct xfrm_db_feed {
     /* The change that is under way. */
     bool changing;              /* Between begin() and end(). */
     bool all;
+    bool may_end;               /* As the caller said last... */
+    bool at_end;                /* ...and nothing else is waited for. */
     bool done;                  /* Only what it came with is to be freed. */
     struct ovsdb_cs_event *event;       /* NULL: only 'fetch'. */
     struct ovsdb_cs_db_update *update;
@@ -739,6 +741,10 @@ run_change(struct xfrm_db_feed *feed)
         swap_wanted(feed);
         return true;
     }
+    feed->at_end = !feed->may_end;
+    if (feed->at_end) {
+        return false;
+    }
     feed->ops->end(feed->all);
     feed->done = true;
     feed->table = 0;
@@ -798,13 +804,15 @@ reconnected(struct xfrm_db_feed *feed)
 }
 
 void
-xfrm_db_feed_run(struct xfrm_db_feed *feed)
+xfrm_db_feed_run(struct xfrm_db_feed *feed, bool may_end)
 {
     struct ovs_list events;
     struct ovsdb_cs_event *event;
     long long int deadline;
 
-    xfrm_db_hush();
+    feed->may_end = may_end;
+    feed->at_end = false;
+    xfrm_db_hush(!may_end);
     ovsdb_cs_run(feed->cs, &events);
     xfrm_db_unhush();
     LIST_FOR_EACH_POP (event, list_node, &events) {
@@ -837,7 +845,9 @@ xfrm_db_feed_wait(const struct xfrm_db_feed *feed)
     bool rows_left = feed->update && feed->table < XFRM_DB_N_TABLES;
 
     ovsdb_cs_wait(feed->cs);
-    if (feed->loading && feed->load) {
+    if (feed->at_end) {
+        /* The caller wakes us when it may end. */
+    } else if (feed->loading && feed->load) {
         xfrm_db_load_wait(feed->load);
     } else if (feed->loading) {
         poll_timer_wait_until(feed->load_at);

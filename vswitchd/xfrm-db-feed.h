@@ -35,7 +35,9 @@ struct xfrm_db_feed *xfrm_db_feed_create(const char *remote,
                                          const struct xfrm_db_feed_ops *);
 void xfrm_db_feed_destroy(struct xfrm_db_feed *);
 void xfrm_db_feed_hurry(struct xfrm_db_feed *);
-void xfrm_db_feed_run(struct xfrm_db_feed *);
+
+/* Until it is 'may_end', no change comes to its end(). */
+void xfrm_db_feed_run(struct xfrm_db_feed *, bool may_end);
 void xfrm_db_feed_wait(const struct xfrm_db_feed *);
 
 /* Reads a row anew, as part of the change that is under way or else as a

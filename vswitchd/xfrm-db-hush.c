@@ -23,13 +23,17 @@
 #include "seq.h"
 #include "util.h"
 
-/* Above these levels the modules show contents. */
+/* Above these levels the modules show contents, or say on a terminal what
+ * nobody there has asked for. */
 static const struct {
     const char *module;
     enum vlog_level level;
+    bool terminal;              /* Only there, and only if that is meant. */
 } quiet[] = {
-    { "jsonrpc", VLL_INFO },
-    { "ovsdb_cs", VLL_ERR },
+    { "jsonrpc", VLL_INFO, false },
+    { "ovsdb_cs", VLL_ERR, false },
+    { "reconnect", VLL_WARN, true },
+    { "xfrm_db", VLL_WARN, true },
 };
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
@@ -40,6 +44,7 @@ static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 
 /* What the levels were.  Protected by 'mutex'. */
 static enum vlog_level saved[ARRAY_SIZE(quiet)][VLF_N_DESTINATIONS];
+static bool no_terminal;
 
 /* Moves when the mutex is given back by xfrm_db_unhush(). */
 static struct seq *
@@ -64,20 +69,29 @@ commands_are_waiting(void)
     return waiting;
 }
 
+/* Whether what module 'i' says to destination 'j' is limited. */
+static bool
+is_quiet(size_t i, int j)
+    OVS_REQUIRES(mutex)
+{
+    return !quiet[i].terminal || (no_terminal && j == VLF_CONSOLE);
+}
+
 void
-xfrm_db_hush(void)
+xfrm_db_hush(bool terminal)
     OVS_ACQUIRES(mutex)
 {
     ovs_mutex_lock(&mutex);
     while (commands_are_waiting()) {
         ovs_mutex_cond_wait(&cond, &mutex);
     }
+    no_terminal = terminal;
     for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
         struct vlog_module *module = vlog_module_from_name(quiet[i].module);
 
         for (int j = 0; module && j < VLF_N_DESTINATIONS; j++) {
             saved[i][j] = vlog_get_level(module, j);
-            if (saved[i][j] > quiet[i].level) {
+            if (is_quiet(i, j) && saved[i][j] > quiet[i].level) {
                 vlog_set_levels(module, j, quiet[i].level);
             }
         }
@@ -92,7 +106,7 @@ xfrm_db_unhush(void)
         struct vlog_module *module = vlog_module_from_name(quiet[i].module);
 
         for (int j = 0; module && j < VLF_N_DESTINATIONS; j++) {
-            if (saved[i][j] > quiet[i].level) {
+            if (is_quiet(i, j) && saved[i][j] > quiet[i].level) {
                 vlog_set_levels(module, j, saved[i][j]);
             }
         }

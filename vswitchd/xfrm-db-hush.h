@@ -4,14 +4,16 @@
 
 /* Keeps keys out of the log while messages of OVS_XFRM are dealt with.
  *
- * Above: xfrm-db-feed, which hushes, and ovs-vswitchd.c, which runs commands
+ * Above: xfrm-db and xfrm-db-feed, which hush, and ovs-vswitchd.c, which runs commands
  * that change log levels.  Below: Open vSwitch's vlog. */
 
 #include <stdbool.h>
 
-/* Between these two, no module of Open vSwitch writes whole messages.  For one
+/* Between these two, no module of Open vSwitch writes whole messages.  With
+ * 'terminal', nor does anything go to stderr of how the connection fares: the
+ * daemon has not detached yet, and whoever started it looks on.  For one
  * thread. */
-void xfrm_db_hush(void);
+void xfrm_db_hush(bool terminal);
 void xfrm_db_unhush(void);
 
 /* Commands, which may change log levels, run only between these two, which

@@ -31,9 +31,9 @@ static bool threaded;
 static pthread_t thread;
 static bool started;
 static struct latch exit_latch;
-static atomic_bool allowed;     /* What the main thread said last... */
+static atomic_int allowed;      /* What the main thread said last... */
 static struct seq *allowed_seq; /* ...and moves when it says so. */
-static bool was_allowed;        /* Main thread only. */
+static enum xfrm_db_work was_allowed;   /* Main thread only. */
 
 void
 xfrm_db_thread_init(const char *remote)
@@ -41,7 +41,7 @@ xfrm_db_thread_init(const char *remote)
     threaded = !strstr(remote, "ssl:");
     allowed_seq = seq_create();
     latch_init(&exit_latch);
-    atomic_init(&allowed, false);
+    atomic_init(&allowed, XFRM_DB_REST);
     xfrm_db_init(remote);
 }
 
@@ -54,11 +54,11 @@ xfrm_db_thread_main(void *aux OVS_UNUSED)
 
     while (!latch_is_set(&exit_latch)) {
         uint64_t seqno = seq_read(allowed_seq);
-        bool now;
+        int now;
 
         atomic_read(&allowed, &now);
-        if (now) {
-            xfrm_db_run();
+        if (now != XFRM_DB_REST) {
+            xfrm_db_run(now == XFRM_DB_WORK);
             xfrm_db_wait();
         }
         seq_wait(allowed_seq, seqno);
@@ -69,29 +69,29 @@ xfrm_db_thread_main(void *aux OVS_UNUSED)
 }
 
 void
-xfrm_db_thread_run(bool in_charge)
+xfrm_db_thread_run(enum xfrm_db_work work)
 {
     if (!threaded) {
-        if (in_charge) {
-            xfrm_db_run();
+        if (work != XFRM_DB_REST) {
+            xfrm_db_run(work == XFRM_DB_WORK);
         }
         return;
     }
-    if (in_charge != was_allowed) {
-        was_allowed = in_charge;
-        atomic_store(&allowed, in_charge);
+    if (work != was_allowed) {
+        was_allowed = work;
+        atomic_store(&allowed, work);
         seq_change(allowed_seq);
     }
-    if (in_charge && !started) {
+    if (work != XFRM_DB_REST && !started) {
         started = true;
         thread = ovs_thread_create("xfrm_db", xfrm_db_thread_main, NULL);
     }
 }
 
 void
-xfrm_db_thread_wait(bool in_charge)
+xfrm_db_thread_wait(enum xfrm_db_work work)
 {
-    if (!threaded && in_charge) {
+    if (!threaded && work != XFRM_DB_REST) {
         xfrm_db_wait();
     }
 }

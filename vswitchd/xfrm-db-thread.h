@@ -7,13 +7,17 @@
  * Above: ovs-vswitchd.c, whose main thread calls all of these.  Below: xfrm-db,
  * which nobody else calls. */
 
-#include <stdbool.h>
-
 void xfrm_db_thread_init(const char *remote);
 
-/* Goes on with the database if 'in_charge', and leaves it alone otherwise. */
-void xfrm_db_thread_run(bool in_charge);
-void xfrm_db_thread_wait(bool in_charge);
+/* What is to be done now. */
+enum xfrm_db_work {
+    XFRM_DB_REST,               /* Leave the database alone. */
+    XFRM_DB_READ,               /* Read what is there, and do nothing with it:
+                                 * the ports are on their way. */
+    XFRM_DB_WORK,
+};
+void xfrm_db_thread_run(enum xfrm_db_work);
+void xfrm_db_thread_wait(enum xfrm_db_work);
 
 /* Ends the thread.  What it holds stays until xfrm_db_thread_destroy(). */
 void xfrm_db_thread_stop(void);

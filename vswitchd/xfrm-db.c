@@ -27,6 +27,7 @@
 #include "util.h"
 #include "uuid.h"
 #include "xfrm-db-host.h"
+#include "xfrm-db-hush.h"
 #include "xfrm-db-notes.h"
 #include "xfrm-db-parse.h"
 #include "xfrm-db-private.h"
@@ -480,14 +481,14 @@ disconnect_feed(void)
 }
 
 static void
-run_probe(void)
+run_probe(bool ready)
 {
     enum xfrm_db_presence now = xfrm_db_probe_run(probe);
 
     if (xfrm_db_probe_has_returned(probe) && feed) {
         xfrm_db_feed_hurry(feed);
     }
-    if (now == presence) {
+    if (now == presence || (now == XFRM_DB_ABSENT && !ready)) {
         return;
     }
     presence = now;
@@ -569,14 +570,20 @@ finish_txn(void)
 }
 
 void
-xfrm_db_run(void)
+xfrm_db_run(bool ready)
 {
     if (!probe) {
         return;
     }
-    run_probe();
+    if (ready) {
+        run_probe(true);
+    } else {
+        xfrm_db_hush(true);
+        run_probe(false);
+        xfrm_db_unhush();
+    }
     if (feed) {
-        xfrm_db_feed_run(feed);
+        xfrm_db_feed_run(feed, ready);
     }
     engine_seqno = seq_read(xfrm_engine_seq());
     if (!feed || !loaded) {

@@ -5,8 +5,13 @@
 /* The OVS_XFRM database <-> the engine.  Above: xfrm-db-thread.  Below:
  * xfrm-db-parse, xfrm-db-status, xfrm-engine. */
 
+#include <stdbool.h>
+
 void xfrm_db_init(const char *remote);
-void xfrm_db_run(void);
+
+/* Until it is 'ready', the first contents of the database are read, but the
+ * engine is not told that they are complete; and nothing is written. */
+void xfrm_db_run(bool ready);
 void xfrm_db_wait(void);
 void xfrm_db_destroy(void);
 
