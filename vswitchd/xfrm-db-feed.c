@@ -36,7 +36,6 @@
 VLOG_DEFINE_THIS_MODULE(xfrm_db_feed);
 
 #define DATABASE "OVS_XFRM"
-#define SLICE_US 5000           /* Microseconds in one turn. */
 #define SLICE_ROWS 16           /* Rows between two looks at the clock. */
 #define LOAD_BACKOFF 1000       /* Milliseconds after a failure to read all. */
 #define N_LOADED XFRM_DB_NOTIFICATION   /* The first so many tables. */
@@ -54,6 +53,7 @@ struct wanted_list {
 
 struct xfrm_db_feed {
     const struct xfrm_db_feed_ops *ops;
+    long long int slice;        /* Microseconds in one turn. */
     char *remote;
     struct ovsdb_cs *cs;
     struct shash *schema;       /* Sets of columns by table, or NULL. */
@@ -239,12 +239,14 @@ static const struct ovsdb_cs_ops cs_ops = {
 };
 
 struct xfrm_db_feed *
-xfrm_db_feed_create(const char *remote, const struct xfrm_db_feed_ops *ops)
+xfrm_db_feed_create(const char *remote, const struct xfrm_db_feed_ops *ops,
+                    int slice)
 {
     struct xfrm_db_feed *feed = xzalloc(sizeof *feed);
 
     feed->ops = ops;
     feed->remote = xstrdup(remote);
+    feed->slice = slice * 1000LL;
     ovs_list_init(&feed->events);
     feed->cs = ovsdb_cs_create(DATABASE, 3, &cs_ops, feed);
     ovsdb_cs_set_remote(feed->cs, remote, true);
@@ -833,7 +835,7 @@ xfrm_db_feed_run(struct xfrm_db_feed *feed, bool may_end)
         ovsdb_cs_event_destroy(event);
     }
 
-    deadline = time_usec() + SLICE_US;
+    deadline = time_usec() + feed->slice;
     while (run_change(feed) && time_usec() < deadline) {
         continue;
     }

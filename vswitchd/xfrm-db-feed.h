@@ -7,8 +7,8 @@
  *
  * Nothing is kept of a row: one of which only a part has changed is read anew
  * as a whole.  The rows of one change come between begin() and end(), however
- * long that takes; a turn of the loop does no more than a few
- * milliseconds of it.  Above Open vSwitch's ovsdb-cs; below xfrm-db. */
+ * long that takes; a turn of the loop does a part of it.  Above Open vSwitch's
+ * ovsdb-cs; below xfrm-db. */
 
 #include "xfrm-db-record.h"
 
@@ -32,7 +32,8 @@ struct xfrm_db_feed_ops {
 };
 
 struct xfrm_db_feed *xfrm_db_feed_create(const char *remote,
-                                         const struct xfrm_db_feed_ops *);
+                                         const struct xfrm_db_feed_ops *,
+                                         int slice);
 void xfrm_db_feed_destroy(struct xfrm_db_feed *);
 void xfrm_db_feed_hurry(struct xfrm_db_feed *);
 

@@ -28,6 +28,11 @@
  * bridge's thread. */
 static bool threaded;
 
+/* Milliseconds in one turn.  OpenFlow waits for the main thread; a turn of
+ * our own costs as much as some fifty rows. */
+#define MAIN_SLICE 5
+#define THREAD_SLICE 50
+
 static pthread_t thread;
 static bool started;
 static struct latch exit_latch;
@@ -42,7 +47,7 @@ xfrm_db_thread_init(const char *remote)
     allowed_seq = seq_create();
     latch_init(&exit_latch);
     atomic_init(&allowed, XFRM_DB_REST);
-    xfrm_db_init(remote);
+    xfrm_db_init(remote, threaded ? THREAD_SLICE : MAIN_SLICE);
 }
 
 static void *

@@ -41,6 +41,7 @@ VLOG_DEFINE_THIS_MODULE(xfrm_db);
 #define TXN_BACKOFF 1000        /* Milliseconds after a refused transaction. */
 
 static char *remote;
+static int slice;               /* Milliseconds in one turn. */
 static struct xfrm_db_probe *probe;
 static enum xfrm_db_presence presence;
 static struct xfrm_db_feed *feed;   /* NULL: there is no database. */
@@ -70,9 +71,10 @@ static bool has_cur_cfg;        /* ...which it is. */
 static xfrm_db_find_func find_row;
 
 void
-xfrm_db_init(const char *remote_)
+xfrm_db_init(const char *remote_, int slice_)
 {
     remote = xstrdup(remote_);
+    slice = slice_;
     probe = xfrm_db_probe_create(remote, DATABASE);
     xfrm_db_status_init(find_row);
     xfrm_engine_hold(true);
@@ -460,7 +462,7 @@ connect_feed(void)
 {
     VLOG_INFO("%s: found", DATABASE);
     xfrm_engine_watch(true);
-    feed = xfrm_db_feed_create(remote, &feed_ops);
+    feed = xfrm_db_feed_create(remote, &feed_ops, slice);
     loaded = has_global = described = has_cfg = writing = false;
 }
 

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-void xfrm_db_init(const char *remote);
+/* xfrm_db_run() takes some 'slice' milliseconds at a time. */
+void xfrm_db_init(const char *remote, int slice);
 
 /* Until it is 'ready', the first contents of the database are read, but the
  * engine is not told that they are complete; and nothing is written. */
