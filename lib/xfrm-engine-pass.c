@@ -57,7 +57,7 @@ look_ahead(struct engine *e, long long int now)
     if (e->ahead_at && (!e->ctx.hold || now - e->ahead_at > AHEAD_MAX)) {
         xfrm_engine_forget_ahead(e);
     }
-    if (!e->ctx.hold || !e->watched || e->looked_ahead || !e->ctx.backend
+    if (!e->ctx.hold || !e->wants_ahead || !e->ctx.backend
         || now < e->next_dump) {
         return;
     }
@@ -65,7 +65,7 @@ look_ahead(struct engine *e, long long int now)
         waiting = e->entries[i]->port->not_before > now;
     }
     if (waiting) {
-        e->looked_ahead = true;
+        e->wants_ahead = false;
         if (!xfrm_snapshot_take(&e->ahead, e->ctx.backend, true, &message)) {
             e->ahead_at = now;
         }

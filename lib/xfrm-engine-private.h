@@ -84,6 +84,7 @@ struct xfrm_shared {
     struct xfrm_row_changes row_changes OVS_GUARDED;
     bool hold OVS_GUARDED;
     bool watched OVS_GUARDED;   /* Somebody reads the notes. */
+    bool look_ahead OVS_GUARDED;        /* See xfrm_engine_look_ahead(). */
     struct ovs_list results OVS_GUARDED;        /* "xfrm_result_node"s. */
     struct hmap results_by_uuid OVS_GUARDED;    /* The same. */
     struct ovs_list notes OVS_GUARDED;          /* "struct xfrm_note"s. */

@@ -94,11 +94,22 @@ xfrm_engine_hold_rows(void)
     holding = true;
 }
 
-void
-xfrm_engine_give_rows(void)
+uint64_t
+xfrm_engine_give_rows(bool all)
 {
+    struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
+    uint64_t ticket;
+
+    /* In one go: a pass that began in between would not reach the ticket, and
+     * the next one may have to wait for as long as this one took. */
     holding = false;
-    give_held();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_row_changes_move(&xfrm_shared.row_changes, &held);
+    xfrm_shared.hold &= !all;
+    ticket = ++xfrm_shared.ticket_given;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(wake);
+    return ticket;
 }
 
 void
@@ -127,6 +138,17 @@ xfrm_engine_hold(bool hold)
 }
 
 void
+xfrm_engine_look_ahead(void)
+{
+    struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_shared.look_ahead = true;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    seq_change(wake);
+}
+
+void
 xfrm_engine_watch(bool watched)
 {
     struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
@@ -135,19 +157,6 @@ xfrm_engine_watch(bool watched)
     xfrm_shared.watched = watched;
     ovs_mutex_unlock(&xfrm_shared.mutex);
     seq_change(wake);
-}
-
-uint64_t
-xfrm_engine_ticket(void)
-{
-    struct seq *wake = (xfrm_engine_seq(), xfrm_shared.wake_seq);
-    uint64_t ticket;
-
-    ovs_mutex_lock(&xfrm_shared.mutex);
-    ticket = ++xfrm_shared.ticket_given;
-    ovs_mutex_unlock(&xfrm_shared.mutex);
-    seq_change(wake);
-    return ticket;
 }
 
 bool
@@ -298,5 +307,6 @@ xfrm_engine_forget_rows(void)
     ovs_mutex_lock(&xfrm_shared.mutex);
     row_changes_clear(&xfrm_shared.row_changes);
     xfrm_shared.hold = xfrm_shared.watched = false;
+    xfrm_shared.look_ahead = false;
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }

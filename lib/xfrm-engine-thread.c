@@ -108,6 +108,8 @@ take_changes(struct engine *e, uint64_t *ticketp)
     releasing = e->ctx.hold && !xfrm_shared.hold;
     e->ctx.hold = xfrm_shared.hold;
     e->watched = xfrm_shared.watched;
+    e->wants_ahead |= xfrm_shared.look_ahead;
+    xfrm_shared.look_ahead = false;
     *ticketp = xfrm_shared.ticket_given;
     if (xfrm_shared.prune_wanted) {
         svec_clear(&e->prune);

@@ -39,7 +39,7 @@ struct engine {
      * valid if 'ahead_at' is not 0, which is when it was read. */
     struct xfrm_snapshot ahead;
     long long int ahead_at;
-    bool looked_ahead;
+    bool wants_ahead;
 
     uint64_t no_states;         /* Last value of XfrmInNoStates. */
     bool has_no_states;

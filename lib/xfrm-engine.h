@@ -123,19 +123,22 @@ void xfrm_engine_set_row(struct xfrm_row_config *);
 void xfrm_engine_remove_row(const struct uuid *);
 
 /* Between these two, rows that are set or removed are put by; then the engine
- * gets them all at once, so that it sees what belongs together as a whole. */
+ * gets them all at once, so that it sees what belongs together as a whole.  With
+ * 'all', there are no others, and xfrm_engine_hold() ends.  Returns a ticket for
+ * xfrm_engine_reached(): by then, the rows are in the datapath or have an error,
+ * and their results can be taken. */
 void xfrm_engine_hold_rows(void);
-void xfrm_engine_give_rows(void);
+uint64_t xfrm_engine_give_rows(bool all);
 
 /* While this is on, not all rows are known yet, and nothing is deleted that
  * one of them might ask for: after a restart, the rows come later than the
  * ports.  Takes effect after the rows that were set before. */
 void xfrm_engine_hold(bool);
 
-/* A ticket for xfrm_engine_reached(): by then, the rows that were set or
- * removed until now are in the datapath or have an error, and their results
- * can be taken. */
-uint64_t xfrm_engine_ticket(void);
+/* The rows are there, and will be known as soon as they are parsed.  If ports
+ * wait for them, this is the time to read what the datapath contains: earlier,
+ * it might be too old when it is wanted. */
+void xfrm_engine_look_ahead(void);
 
 /* Takes the oldest result of a row whose state, error or counters changed:
  * false if there is none.  The caller destroys it. */

@@ -137,6 +137,13 @@ action_watch(char *args[])
     xfrm_engine_watch(!strcmp(args[0], "on"));
 }
 
+/* ahead: the rows of the database are there, but not yet known. */
+static void
+action_ahead(char *args[] OVS_UNUSED)
+{
+    xfrm_engine_look_ahead();
+}
+
 static void
 action_forget(char *args[] OVS_UNUSED)
 {
@@ -642,6 +649,7 @@ static const struct {
     { "forget", action_forget },
     { "hold", action_hold },
     { "watch", action_watch },
+    { "ahead", action_ahead },
     { "flush", action_flush },          /* Waits for removals. */
     { "prune", action_prune },          /* prune[:NAME...] */
     { "abandon", action_abandon },      /* abandon:NAME */

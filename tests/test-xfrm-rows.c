@@ -434,7 +434,7 @@ test_rows_random(struct ovs_cmdl_context *ctx)
         for (unsigned int i = 0; i < n; i++) {
             change_row(below(MAX_ROWS), kind);
         }
-        wait_for_ticket(xfrm_engine_ticket());
+        wait_for_ticket(xfrm_engine_give_rows(false));
         n_full = n_calls("link_get");
         take_results(false);
         end_harm();

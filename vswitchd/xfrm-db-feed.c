@@ -70,6 +70,7 @@ struct xfrm_db_feed {
     bool loading;               /* All is read beside the monitor... */
     struct xfrm_db_load *load;  /* ...until it is here (NULL). */
     long long int load_at;      /* Not before this. */
+    bool received;              /* 'ops' was told that it is here. */
     bool barrier;               /* Something is to be asked once it is. */
     int table;                  /* Next one: table and row. */
     size_t row;
@@ -245,8 +246,8 @@ xfrm_db_feed_create(const char *remote, const struct xfrm_db_feed_ops *ops,
     struct xfrm_db_feed *feed = xzalloc(sizeof *feed);
 
     feed->ops = ops;
-    feed->remote = xstrdup(remote);
     feed->slice = slice * 1000LL;
+    feed->remote = xstrdup(remote);
     ovs_list_init(&feed->events);
     feed->cs = ovsdb_cs_create(DATABASE, 3, &cs_ops, feed);
     ovsdb_cs_set_remote(feed->cs, remote, true);
@@ -513,8 +514,13 @@ run_load(struct xfrm_db_feed *feed, bool *waitp)
             return false;
         }
         start_load(feed);
+        feed->received = false;
     }
     xfrm_db_load_run(feed->load);
+    if (!feed->received && xfrm_db_load_has_all(feed->load)) {
+        feed->received = true;
+        feed->ops->received();
+    }
     for (int n = 0; n < SLICE_ROWS; n++) {
         enum xfrm_db_table table;
         struct json *columns;

@@ -28,9 +28,13 @@ struct xfrm_db_feed_ops {
     void (*row)(enum xfrm_db_table, const struct uuid *,
                 const struct shash *columns, bool partial);
 
+    /* Between begin(true) and end(true), once: the server has sent all rows. */
+    void (*received)(void);
+
     void (*end)(bool all);
 };
 
+/* A turn takes some 'slice' milliseconds of time. */
 struct xfrm_db_feed *xfrm_db_feed_create(const char *remote,
                                          const struct xfrm_db_feed_ops *,
                                          int slice);

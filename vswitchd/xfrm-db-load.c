@@ -313,6 +313,12 @@ xfrm_db_load_run(struct xfrm_db_load *load)
     receive(load);
 }
 
+bool
+xfrm_db_load_has_all(const struct xfrm_db_load *load)
+{
+    return load->received >= load->n_tables;
+}
+
 /* Rows. */
 
 /* Parses a row: its name is its UUID, its value an object whose only member,

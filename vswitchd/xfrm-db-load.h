@@ -33,6 +33,9 @@ enum xfrm_db_load_status {
 void xfrm_db_load_run(struct xfrm_db_load *);
 void xfrm_db_load_wait(struct xfrm_db_load *);
 
+/* Whether all of the tables are here, as text. */
+bool xfrm_db_load_has_all(const struct xfrm_db_load *);
+
 /* Takes the next row; the caller destroys '*columns', an object. */
 enum xfrm_db_load_status xfrm_db_load_next(struct xfrm_db_load *,
                                            enum xfrm_db_table *,

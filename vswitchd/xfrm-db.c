@@ -408,6 +408,8 @@ change_row(enum xfrm_db_table table, const struct uuid *uuid,
 static void
 end_change(bool all)
 {
+    uint64_t ticket;
+
     if (all) {
         struct xfrm_db_row *row;
 
@@ -417,14 +419,11 @@ end_change(bool all)
             }
         }
     }
-    xfrm_engine_give_rows();
-    if (all && !loaded) {
-        loaded = true;
-        xfrm_engine_hold(false);
-    }
+    loaded |= all;
+    ticket = xfrm_engine_give_rows(loaded);
     if (has_next_cfg && (!has_cfg || cfg != next_cfg)) {
         cfg = next_cfg;
-        cfg_ticket = xfrm_engine_ticket();
+        cfg_ticket = ticket;
         has_cfg = true;
     }
 }
@@ -432,6 +431,7 @@ end_change(bool all)
 static const struct xfrm_db_feed_ops feed_ops = {
     .begin = begin_change,
     .row = change_row,
+    .received = xfrm_engine_look_ahead,
     .end = end_change,
 };
 
@@ -475,7 +475,7 @@ disconnect_feed(void)
     }
     /* A change of which only a part came is given as far as it came: the rest
      * will come with everything else. */
-    xfrm_engine_give_rows();
+    xfrm_engine_give_rows(false);
     xfrm_db_feed_destroy(feed);
     feed = NULL;
     loaded = has_global = false;
