@@ -394,8 +394,11 @@ xfrm_engine_get_names(struct svec *names)
     svec_sort(names);
 }
 
-uint64_t
-xfrm_engine_reconcile(const char *name)
+/* Asks for something of port 'name', or of all of them (NULL): 'kick' to have
+ * them compared, 'list' to have what they have listed.  Returns a ticket. */
+static uint64_t
+ask_ports(const char *name, bool kick, bool list)
+    OVS_EXCLUDED(xfrm_shared.mutex)
 {
     struct xfrm_entry *entry;
     uint64_t ticket;
@@ -404,7 +407,8 @@ xfrm_engine_reconcile(const char *name)
     ovs_mutex_lock(&xfrm_shared.mutex);
     LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
         if (!name || !strcmp(entry->name, name)) {
-            entry->kick = true;
+            entry->kick |= kick;
+            entry->list |= list;
         }
     }
     xfrm_shared.registry_changed = true;
@@ -418,26 +422,15 @@ xfrm_engine_reconcile(const char *name)
 }
 
 uint64_t
+xfrm_engine_reconcile(const char *name)
+{
+    return ask_ports(name, true, false);
+}
+
+uint64_t
 xfrm_engine_list(const char *name)
 {
-    struct xfrm_entry *entry;
-    uint64_t ticket;
-
-    engine_init();
-    ovs_mutex_lock(&xfrm_shared.mutex);
-    LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
-        if (!name || !strcmp(entry->name, name)) {
-            entry->list = true;
-        }
-    }
-    xfrm_shared.registry_changed = true;
-    ticket = ++xfrm_shared.ticket_given;
-    if (!running) {
-        xfrm_shared.ticket_done = ticket;
-    }
-    ovs_mutex_unlock(&xfrm_shared.mutex);
-    seq_change(xfrm_shared.wake_seq);
-    return ticket;
+    return ask_ports(name, false, true);
 }
 
 void
