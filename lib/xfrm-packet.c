@@ -135,8 +135,9 @@ xfrm_run_settle_packet(struct xfrm_run *run)
                     && shows_refusal(run, row->sa, row->memo));
     }
     if (refused) {
-        xfrm_run_refuse_packet(run, xstrdup("the kernel has one without packet offload"),
-                               false, false);
+        xfrm_run_refuse_packet(
+            run, xstrdup("the kernel has one without packet offload"),
+            false, false);
     }
 }
 
