@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Unit-test program: one file per library file, listed here and in
-# TEST_XFRM_MODULES of tests/test-xfrm.h.
+# TEST_XFRM_MODULES of tests/test-xfrm.h, and what such a file has beside it.
 check_PROGRAMS += tests/test-xfrm
 tests_test_xfrm_SOURCES = \
 	tests/test-xfrm.c \
@@ -14,7 +14,11 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-plan.c \
 	tests/test-xfrm-diff.c \
 	tests/test-xfrm-netlink.c \
+	tests/test-xfrm-netlink-samples.c \
+	tests/test-xfrm-netlink-samples.h \
 	tests/test-xfrm-backend.c \
+	tests/test-xfrm-backend-args.c \
+	tests/test-xfrm-backend-args.h \
 	tests/test-xfrm-batch.c \
 	tests/test-xfrm-heap.c \
 	tests/test-xfrm-nonce.c \
@@ -76,7 +80,9 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/unit.at \
 	tests/unit-nonce.at \
+	tests/unit-algo.at \
 	tests/ovs-xfrmctl.at \
+	tests/ovs-xfrmctl-database.at \
 	tests/ovs-xfrmctl-rekey.at \
 	tests/secrecy.at \
 	tests/dummy.at
@@ -86,6 +92,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/xfrm-db-macros.at \
 	tests/xfrm-sites-macros.at \
 	tests/system-xfrm.at \
+	tests/system-xfrm-life.at \
 	tests/system-backend.at \
 	tests/system-clock.at \
 	tests/system-db.at \

@@ -4,7 +4,7 @@
  * test is the main thread, the engine has its own.
  *
  * The command runs a script of actions (see engine_actions below), so that
- * tests/unit-engine.at reads like what somebody does to a system. */
+ * tests/unit-engine*.at read like what somebody does to a system. */
 
 #include <config.h>
 
