@@ -2,7 +2,7 @@
 
 noinst_LTLIBRARIES += lib/libovsxfrm.la
 
-# From the bottom of the house to its top: see design, section 3.
+# From the bottom of the house to its top: see "Layers" in design.rst.
 lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-secret.c \
 	lib/xfrm-secret.h \
@@ -44,9 +44,12 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-backend-kernel-link.c \
 	lib/xfrm-backend-kernel-proc.c \
 	lib/xfrm-backend-dummy.c \
+	lib/xfrm-backend-dummy.h \
+	lib/xfrm-backend-dummy-link.c \
 	lib/xfrm-dummy.c \
 	lib/xfrm-dummy.h \
 	lib/xfrm-dummy-event.c \
+	lib/xfrm-dummy-table.c \
 	lib/xfrm-dummy-table.h \
 	lib/xfrm-dummy-unixctl.c \
 	lib/xfrm-nonce.c \

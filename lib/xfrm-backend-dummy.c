@@ -3,8 +3,11 @@
 /* A datapath in memory, for tests: the contract of xfrm-backend.h without a
  * kernel.
  *
- * All handles share one table (xfrm-dummy.c), as all sockets share one kernel,
- * and see each other's changes as events.  What it refuses, and what it
+ * Here are handles, SAs, policies and events; devices and routes are in
+ * xfrm-backend-dummy-link.c.  Below the engine and netdev-xfrm.
+ *
+ * All handles share one table (xfrm-dummy-table.c), as all sockets share one
+ * kernel, and see each other's changes as events.  What it refuses, and what it
  * silently does otherwise than asked, follows Linux: an identity that is taken
  * (whoever's it is), an if_id that is taken, crypto offload on a device that
  * has none (accepted, not done), events lost when nobody reads them, and no
@@ -14,7 +17,7 @@
 
 #include <config.h>
 
-#include "xfrm-backend.h"
+#include "xfrm-backend-dummy.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,17 +27,9 @@
 
 #include "openvswitch/poll-loop.h"
 #include "seq.h"
-#include "smap.h"
 #include "timeval.h"
 #include "util.h"
-#include "xfrm-dummy-table.h"
 #include "xfrm-dummy.h"
-
-static struct dummy_backend *
-dummy_cast(struct xfrm_backend *backend)
-{
-    return CONTAINER_OF(backend, struct dummy_backend, up);
-}
 
 /* Handles. */
 
@@ -61,10 +56,9 @@ ordered_failure(const struct dummy_backend *b, enum dummy_op op,
     return xdummy.failures[op].error;
 }
 
-/* Begins operation 'op' (N_OPS: of no name): takes the xdummy_mutex and
- * returns ordered_failure(). */
-static int
-begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
+int
+xdummy_begin(struct dummy_backend *b, enum dummy_op op)
+    OVS_ACQUIRES(xdummy_mutex)
 {
     xdummy_lock();
     if (b && b->hears && xdummy.delay) {
@@ -86,9 +80,9 @@ begin(struct dummy_backend *b, enum dummy_op op) OVS_ACQUIRES(xdummy_mutex)
     return op < N_OPS ? ordered_failure(b, op, NULL) : 0;
 }
 
-/* Ends what begin() began; 'what' is the object that it was about. */
-static int
-end(int error, char **errorp, const char *what) OVS_RELEASES(xdummy_mutex)
+int
+xdummy_end(int error, char **errorp, const char *what)
+    OVS_RELEASES(xdummy_mutex)
 {
     ovs_mutex_unlock(&xdummy_mutex);
     if (errorp) {
@@ -106,9 +100,9 @@ dummy_open(bool events, struct xfrm_backend **backendp, char **errorp)
 
     xfrm_dummy_unixctl_init();
     *backendp = NULL;
-    error = begin(NULL, OP_OPEN);
+    error = xdummy_begin(NULL, OP_OPEN);
     if (error) {
-        return end(error, errorp, "dummy datapath");
+        return xdummy_end(error, errorp, "dummy datapath");
     }
     b = xzalloc(sizeof *b);
     b->up.class = &xfrm_backend_dummy;
@@ -119,7 +113,7 @@ dummy_open(bool events, struct xfrm_backend **backendp, char **errorp)
     b->last_seq = seq_read(b->seq);
     ovs_list_push_back(&xdummy.handles, &b->node);
     *backendp = &b->up;
-    return end(0, errorp, NULL);
+    return xdummy_end(0, errorp, NULL);
 }
 
 static void
@@ -173,7 +167,7 @@ static int
 dummy_dump_sas(struct xfrm_backend *backend, bool keys,
                struct xfrm_sa_state **sasp, size_t *np)
 {
-    int error = begin(dummy_cast(backend), OP_DUMP_SAS);
+    int error = xdummy_begin(dummy_cast(backend), OP_DUMP_SAS);
     struct xfrm_sa_state *sas = NULL;
     size_t n = 0;
 
@@ -189,14 +183,14 @@ dummy_dump_sas(struct xfrm_backend *backend, bool keys,
     }
     *sasp = sas;
     *np = n;
-    return end(error, NULL, NULL);
+    return xdummy_end(error, NULL, NULL);
 }
 
 static int
 dummy_dump_policies(struct xfrm_backend *backend,
                     struct xfrm_policy_spec **policiesp, size_t *np)
 {
-    int error = begin(dummy_cast(backend), OP_DUMP_POLICIES);
+    int error = xdummy_begin(dummy_cast(backend), OP_DUMP_POLICIES);
     struct xfrm_policy_spec *policies = NULL;
     size_t n = 0;
 
@@ -212,7 +206,7 @@ dummy_dump_policies(struct xfrm_backend *backend,
     }
     *policiesp = policies;
     *np = n;
-    return end(error, NULL, NULL);
+    return xdummy_end(error, NULL, NULL);
 }
 
 static int
@@ -220,7 +214,7 @@ dummy_get_sa(struct xfrm_backend *backend, const struct xfrm_addr *dst,
              uint32_t spi, uint8_t proto, const struct xfrm_mark *mark,
              bool keys, struct xfrm_sa_state *state)
 {
-    int error = begin(dummy_cast(backend), OP_GET_SA);
+    int error = xdummy_begin(dummy_cast(backend), OP_GET_SA);
 
     if (!error) {
         const struct dummy_sa *sa = xdummy_find_sa(dst, spi, proto);
@@ -231,7 +225,7 @@ dummy_get_sa(struct xfrm_backend *backend, const struct xfrm_addr *dst,
             error = ESRCH;
         }
     }
-    return end(error, NULL, NULL);
+    return xdummy_end(error, NULL, NULL);
 }
 
 static int
@@ -239,7 +233,7 @@ dummy_get_policy(struct xfrm_backend *backend,
                  const struct xfrm_policy_spec *id,
                  struct xfrm_policy_spec *policy)
 {
-    int error = begin(dummy_cast(backend), OP_GET_POLICY);
+    int error = xdummy_begin(dummy_cast(backend), OP_GET_POLICY);
 
     if (!error) {
         const struct dummy_policy *found = xdummy_find_policy(id);
@@ -250,7 +244,7 @@ dummy_get_policy(struct xfrm_backend *backend,
             error = ENOENT;
         }
     }
-    return end(error, NULL, NULL);
+    return xdummy_end(error, NULL, NULL);
 }
 
 /* What becomes of the offload that 'sa' asks for. */
@@ -455,8 +449,8 @@ dummy_apply(struct xfrm_backend *backend, const struct xfrm_op *op,
     char *what = op_to_string(op);
     int error;
 
-    begin(b, N_OPS);
-    error = end(apply_op(b, op, what), errorp, what);
+    xdummy_begin(b, N_OPS);
+    error = xdummy_end(apply_op(b, op, what), errorp, what);
     free(what);
     return error;
 }
@@ -466,7 +460,7 @@ dummy_apply_batch(struct xfrm_backend *backend, const struct xfrm_op *ops,
                   size_t n, struct xfrm_result *results)
 {
     struct dummy_backend *b = dummy_cast(backend);
-    bool lose = begin(b, OP_APPLY_BATCH) != 0;
+    bool lose = xdummy_begin(b, OP_APPLY_BATCH) != 0;
     int error = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -485,242 +479,7 @@ dummy_apply_batch(struct xfrm_backend *backend, const struct xfrm_op *ops,
         error = error ? error : result->error;
         free(what);
     }
-    return end(error, NULL, NULL);
-}
-
-static int
-dummy_link_get(struct xfrm_backend *backend, const char *name,
-               struct xfrm_link_state *state)
-{
-    int error = begin(dummy_cast(backend), OP_LINK_GET);
-
-    if (!error) {
-        const struct dummy_link *link = xdummy_find_link(name);
-
-        if (link) {
-            *state = link->state;
-        } else {
-            error = ENODEV;
-        }
-    }
-    return end(error, NULL, NULL);
-}
-
-static int
-dummy_link_dump(struct xfrm_backend *backend, struct xfrm_link_state **linksp,
-                size_t *np)
-{
-    int error = begin(dummy_cast(backend), OP_LINK_DUMP);
-    struct xfrm_link_state *links = NULL;
-    size_t n = 0;
-
-    if (!error) {
-        const struct dummy_link *link;
-
-        links = xcalloc(ovs_list_size(&xdummy.links) + 1, sizeof *links);
-        LIST_FOR_EACH (link, node, &xdummy.links) {
-            if (link->state.is_xfrm) {
-                links[n++] = link->state;
-            }
-        }
-    }
-    *linksp = links;
-    *np = n;
-    return end(error, NULL, NULL);
-}
-
-static int
-dummy_link_create(struct xfrm_backend *backend,
-                  const struct xfrm_link_spec *spec,
-                  struct xfrm_link_state *state, char **errorp)
-{
-    struct dummy_backend *b = dummy_cast(backend);
-    int error = begin(b, OP_LINK_CREATE);
-
-    if (error) {
-        /* As ordered. */
-    } else if (!spec->name[0] || !spec->if_id) {
-        error = EINVAL;
-    } else if (xdummy_find_link(spec->name)
-               || xdummy_if_id_is_taken(spec->if_id)) {
-        error = EEXIST;
-    } else if (spec->dev[0] && !xdummy_find_link(spec->dev)) {
-        error = ENODEV;
-    } else {
-        struct dummy_link *link = xdummy_add_link(spec, "xfrm");
-
-        link->state.ours = true;
-        link->state.up = true;
-        *state = link->state;
-        xdummy_tell_link(b, link);
-    }
-    xdummy_log_write(xasprintf("link-create %s if_id=%"PRIu32"%s%s",
-                               spec->name, spec->if_id,
-                               spec->dev[0] ? " dev=" : "", spec->dev),
-                     error);
-    return end(error, errorp, spec->name);
-}
-
-static int
-dummy_link_set_if_id(struct xfrm_backend *backend, const char *name,
-                     uint32_t if_id, char **errorp)
-{
-    struct dummy_backend *b = dummy_cast(backend);
-    int error = begin(b, OP_LINK_SET_IF_ID);
-    struct dummy_link *link = xdummy_find_link(name);
-
-    if (error) {
-        /* As ordered. */
-    } else if (!link) {
-        error = ENODEV;
-    } else if (!link->state.is_xfrm || link->state.external) {
-        error = EOPNOTSUPP;
-    } else if (!if_id) {
-        error = EINVAL;
-    } else if (link->state.spec.if_id != if_id
-               && xdummy_if_id_is_taken(if_id)) {
-        error = EEXIST;
-    } else {
-        link->state.spec.if_id = if_id;
-        xdummy_tell_link(b, link);
-    }
-    xdummy_log_write(xasprintf("link-if-id %s %"PRIu32, name, if_id), error);
-    return end(error, errorp, name);
-}
-
-static int
-dummy_link_set_up(struct xfrm_backend *backend, const char *name,
-                  char **errorp)
-{
-    struct dummy_backend *b = dummy_cast(backend);
-    int error = begin(b, OP_LINK_SET_UP);
-    struct dummy_link *link = xdummy_find_link(name);
-
-    if (!error && !link) {
-        error = ENODEV;
-    }
-    if (error || !link->state.up) {
-        xdummy_log_write(xasprintf("link-up %s", name), error);
-    }
-    if (!error && !link->state.up) {
-        link->state.up = true;
-        xdummy_tell_link(b, link);
-    }
-    return end(error, errorp, name);
-}
-
-static int
-dummy_link_set_mtu(struct xfrm_backend *backend, const char *name, int mtu,
-                   char **errorp)
-{
-    struct dummy_backend *b = dummy_cast(backend);
-    int error = begin(b, OP_LINK_SET_MTU);
-    struct dummy_link *link = xdummy_find_link(name);
-
-    if (error) {
-        /* As ordered. */
-    } else if (!link) {
-        error = ENODEV;
-    } else if (mtu < 68 || mtu > 65535) {
-        error = EINVAL;
-    }
-    if (error || link->state.mtu != mtu) {
-        xdummy_log_write(xasprintf("link-mtu %s %d", name, mtu), error);
-    }
-    if (!error && link->state.mtu != mtu) {
-        link->state.mtu = mtu;
-        xdummy_tell_link(b, link);
-    }
-    return end(error, errorp, name);
-}
-
-static int
-dummy_link_delete(struct xfrm_backend *backend, const char *name,
-                  char **errorp)
-{
-    struct dummy_backend *b = dummy_cast(backend);
-    int error = begin(b, OP_LINK_DELETE);
-    struct dummy_link *link = xdummy_find_link(name);
-
-    xdummy_log_write(xasprintf("link-delete %s", name), error);
-    if (!error && link) {
-        xdummy_tell_link(b, link);
-        xdummy_remove_link(link);
-    }
-    return end(error, errorp, name);
-}
-
-static int
-dummy_routes_set(struct xfrm_backend *backend, const char *name, int ifindex,
-                 bool present, char **errorp)
-{
-    struct dummy_backend *b = dummy_cast(backend);
-    int error = begin(b, OP_ROUTES_SET);
-    struct dummy_link *link = xdummy_find_link(name);
-    bool rule = sset_contains(&xdummy.rules, name);
-    bool routes = link && link->routes;
-
-    if (!error && present
-        && (!link || link->state.ifindex != ifindex)) {
-        error = ENODEV;
-    } else if (!error && present && !link->state.up) {
-        error = ENETDOWN;
-    }
-    if (error || (present ? !rule || !routes : rule || routes)) {
-        xdummy_log_write(xasprintf("routes-%s %s", present ? "add" : "del",
-                                   name), error);
-    }
-    if (!error && present) {
-        sset_add(&xdummy.rules, name);
-        link->routes = true;
-    } else if (!error) {
-        sset_find_and_delete(&xdummy.rules, name);
-        if (link) {
-            link->routes = false;
-        }
-    }
-    return end(error, errorp, name);
-}
-
-static int
-dummy_routes_prune(struct xfrm_backend *backend, const char *const *names,
-                   size_t n)
-{
-    int error = begin(dummy_cast(backend), OP_ROUTES_PRUNE);
-
-    if (!error) {
-        struct sset keep = SSET_INITIALIZER(&keep);
-        const char **rules = sset_sort(&xdummy.rules);
-
-        for (size_t i = 0; i < n; i++) {
-            sset_add(&keep, names[i]);
-        }
-        for (size_t i = 0; rules[i]; i++) {
-            if (!sset_contains(&keep, rules[i])) {
-                struct dummy_link *link = xdummy_find_link(rules[i]);
-
-                if (link) {
-                    link->routes = false;
-                }
-                xdummy_log_write(xasprintf("routes-del %s", rules[i]), 0);
-                sset_find_and_delete(&xdummy.rules, rules[i]);
-            }
-        }
-        free(rules);
-        sset_destroy(&keep);
-    }
-    return end(error, NULL, NULL);
-}
-
-static int
-dummy_route_mtu(struct xfrm_backend *backend,
-                const struct xfrm_addr *src OVS_UNUSED,
-                const struct xfrm_addr *dst OVS_UNUSED, int *mtu)
-{
-    int error = begin(dummy_cast(backend), OP_ROUTE_MTU);
-
-    *mtu = error ? 0 : xdummy.route_mtu;
-    return end(error, NULL, NULL);
+    return xdummy_end(error, NULL, NULL);
 }
 
 static int
@@ -773,7 +532,7 @@ static int
 dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
                size_t *np)
 {
-    int error = begin(dummy_cast(backend), OP_COUNTERS);
+    int error = xdummy_begin(dummy_cast(backend), OP_COUNTERS);
 
     *countersp = NULL;
     *np = 0;
@@ -785,23 +544,7 @@ dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
             (*countersp)[i].value = xdummy.counters[i];
         }
     }
-    return end(error, NULL, NULL);
-}
-
-static void
-dummy_offload_devices(struct smap *devices)
-{
-    const struct dummy_link *link;
-
-    xdummy_lock();
-    LIST_FOR_EACH (link, node, &xdummy.links) {
-        if (link->offload != XFRM_OFF_NO) {
-            smap_replace(devices, link->state.spec.name,
-                         link->offload == XFRM_OFF_PACKET ? "crypto,packet"
-                         : "crypto");
-        }
-    }
-    ovs_mutex_unlock(&xdummy_mutex);
+    return xdummy_end(error, NULL, NULL);
 }
 
 static uint64_t
@@ -819,23 +562,12 @@ static int
 dummy_drop_acquire(struct xfrm_backend *backend,
                    const struct xfrm_event *acquire)
 {
-    int error = begin(dummy_cast(backend), OP_DROP_ACQUIRE);
+    int error = xdummy_begin(dummy_cast(backend), OP_DROP_ACQUIRE);
 
     if (!error) {
         xdummy_remove_acquires(acquire->seq, NULL);
     }
-    return end(error, NULL, NULL);
-}
-
-/* What happens in memory is not a packet that could be dropped. */
-static int
-dummy_link_counters(struct xfrm_backend *backend OVS_UNUSED,
-                    const char *name OVS_UNUSED,
-                    struct xfrm_counter **countersp, size_t *np)
-{
-    *countersp = NULL;
-    *np = 0;
-    return 0;
+    return xdummy_end(error, NULL, NULL);
 }
 
 const struct xfrm_backend_class xfrm_backend_dummy = {

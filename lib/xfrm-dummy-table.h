@@ -3,9 +3,9 @@
 #define XFRM_DUMMY_TABLE_H 1
 
 /* The one table of the dummy datapath, which its handles
- * (xfrm-backend-dummy.c) and everybody else who changes a kernel
- * (xfrm-dummy.c) work on, and what both tell (xfrm-dummy-event.c).  For these
- * files only. */
+ * (xfrm-backend-dummy.c, xfrm-backend-dummy-link.c) and everybody else who
+ * changes a kernel (xfrm-dummy.c) work on (xfrm-dummy-table.c), and what both
+ * tell (xfrm-dummy-event.c).  For these files only. */
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
@@ -121,6 +121,11 @@ extern const char *const xdummy_counter_names[XDUMMY_N_COUNTERS];
 int xdummy_nth_failure(enum dummy_op, const char *id)
     OVS_REQUIRES(xdummy_mutex);
 void xdummy_lock(void) OVS_ACQUIRES(xdummy_mutex);
+
+/* SAs and policies go, and what waits for an SA.  Device "lo" comes, and
+ * capabilities, counters and orders to fail are as at first. */
+void xdummy_flush_objects(void) OVS_REQUIRES(xdummy_mutex);
+void xdummy_set_first_state(void) OVS_REQUIRES(xdummy_mutex);
 
 struct dummy_sa *xdummy_find_sa(const struct xfrm_addr *dst, uint32_t spi,
                                 uint8_t proto) OVS_REQUIRES(xdummy_mutex);

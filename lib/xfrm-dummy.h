@@ -4,7 +4,7 @@
 
 /* The dummy datapath's strings for tests to pull.
  *
- * xfrm-backend-dummy.c keeps one table of SAs, policies, devices and routes
+ * xfrm-dummy-table.c keeps one table of SAs, policies, devices and routes
  * for the whole process; these functions play the part of everybody else who
  * changes a kernel (an administrator, another daemon, traffic, the clock) and
  * make chosen calls fail.  Each is safe in any thread.  xfrm-dummy-unixctl.c
