@@ -29,6 +29,8 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/xfrm-db-status.c \
 	vswitchd/xfrm-db-thread.c \
 	vswitchd/xfrm-db-thread.h \
+	vswitchd/xfrm-db-wanted.c \
+	vswitchd/xfrm-db-wanted.h \
 	vswitchd/xfrm-report.c \
 	vswitchd/xfrm-report.h \
 	vswitchd/xfrm-unixctl.c \

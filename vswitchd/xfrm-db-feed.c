@@ -29,6 +29,7 @@
 #include "uuid.h"
 #include "xfrm-db-hush.h"
 #include "xfrm-db-load.h"
+#include "xfrm-db-wanted.h"
 #include "xfrm-heap.h"
 #include "xfrm-ovs-json.h"
 #include "xfrm-secret.h"
@@ -39,17 +40,6 @@ VLOG_DEFINE_THIS_MODULE(xfrm_db_feed);
 #define SLICE_ROWS 16           /* Rows between two looks at the clock. */
 #define LOAD_BACKOFF 1000       /* Milliseconds after a failure to read all. */
 #define N_LOADED XFRM_DB_NOTIFICATION   /* The first so many tables. */
-
-/* A row to be read as a whole. */
-struct wanted {
-    enum xfrm_db_table table;
-    struct uuid uuid;
-};
-
-struct wanted_list {
-    struct wanted *rows;
-    size_t n, allocated;
-};
 
 struct xfrm_db_feed {
     const struct xfrm_db_feed_ops *ops;
@@ -75,12 +65,13 @@ struct xfrm_db_feed {
     int table;                  /* Next one: table and row. */
     size_t row;
     size_t n_rows;              /* So far. */
-    struct wanted_list fetch;   /* Of this change. */
+    struct xfrm_db_wanted_list fetch;   /* Of this change. */
     struct json *fetch_id;      /* Request for them, or NULL. */
     struct jsonrpc_msg *fetched;        /* Answer to it, or NULL. */
     size_t fetch_row;           /* Next one. */
 
-    struct wanted_list refresh; /* After 'fetch', or as a change of its own. */
+    /* After 'fetch', or as a change of its own. */
+    struct xfrm_db_wanted_list refresh;
 
     struct json *txn_id;        /* Transaction that is open, or NULL. */
     enum xfrm_db_outcome outcome;
@@ -318,8 +309,8 @@ xfrm_db_feed_destroy(struct xfrm_db_feed *feed)
     LIST_FOR_EACH_POP (event, list_node, &feed->events) {
         ovsdb_cs_event_destroy(event);
     }
-    free(feed->fetch.rows);
-    free(feed->refresh.rows);
+    xfrm_db_wanted_destroy(&feed->fetch);
+    xfrm_db_wanted_destroy(&feed->refresh);
     json_destroy(feed->txn_id);
     ovsdb_cs_destroy(feed->cs);
     ovsdb_cs_free_schema(feed->schema);
@@ -341,38 +332,11 @@ xfrm_db_feed_hurry(struct xfrm_db_feed *feed)
 
 /* Rows that are read as a whole. */
 
-static void
-want(struct wanted_list *list, enum xfrm_db_table table,
-     const struct uuid *uuid)
-{
-    if (list->n >= list->allocated) {
-        list->rows = x2nrealloc(list->rows, &list->allocated,
-                                sizeof *list->rows);
-    }
-    list->rows[list->n++] = (struct wanted) { table, *uuid };
-}
-
 void
 xfrm_db_feed_refresh(struct xfrm_db_feed *feed, enum xfrm_db_table table,
                      const struct uuid *uuid)
 {
-    want(&feed->refresh, table, uuid);
-}
-
-struct json *
-xfrm_db_uuid_to_json(const struct uuid *uuid)
-{
-    return json_array_create_2(json_string_create("uuid"),
-                               json_string_create_nocopy(
-                                   xasprintf(UUID_FMT, UUID_ARGS(uuid))));
-}
-
-struct json *
-xfrm_db_where_uuid(const struct uuid *uuid)
-{
-    return json_array_create_1(json_array_create_3(
-        json_string_create("_uuid"), json_string_create("=="),
-        xfrm_db_uuid_to_json(uuid)));
+    xfrm_db_want(&feed->refresh, table, uuid);
 }
 
 struct json *
@@ -394,47 +358,11 @@ send_fetch(struct xfrm_db_feed *feed)
         columns[table] = columns_to_json(feed, table, false, false);
     }
     operations = xfrm_db_feed_operations();
-    for (size_t i = 0; i < feed->fetch.n; i++) {
-        const struct wanted *row = &feed->fetch.rows[i];
-        struct json *select = json_object_create();
-
-        json_object_put_string(select, "op", "select");
-        json_object_put_string(select, "table",
-                               xfrm_db_table_class(row->table)->name);
-        json_object_put(select, "where", xfrm_db_where_uuid(&row->uuid));
-        json_object_put(select, "columns", json_clone(columns[row->table]));
-        json_array_add(operations, select);
-    }
+    xfrm_db_wanted_select(&feed->fetch, columns, operations);
     for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
         json_destroy(columns[table]);
     }
     feed->fetch_id = ovsdb_cs_send_transaction(feed->cs, operations);
-}
-
-/* The answer to the request for row 'i': its columns, or NULL if it is gone
- * by now.  False: there is no answer. */
-static bool
-fetched_columns(const struct xfrm_db_feed *feed, size_t i,
-                const struct shash **columns)
-{
-    const struct json *result = feed->fetched->result;
-    const struct json *rows;
-
-    *columns = NULL;
-    if (!result || result->type != JSON_ARRAY
-        || i >= xfrm_ovs_json_n(result)
-        || xfrm_ovs_json_at(result, i)->type != JSON_OBJECT) {
-        return false;
-    }
-    rows = shash_find_data(json_object(xfrm_ovs_json_at(result, i)), "rows");
-    if (!rows || rows->type != JSON_ARRAY) {
-        return false;
-    }
-    if (xfrm_ovs_json_n(rows)
-        && xfrm_ovs_json_at(rows, 0)->type == JSON_OBJECT) {
-        *columns = json_object(xfrm_ovs_json_at(rows, 0));
-    }
-    return true;
 }
 
 /* Changes. */
@@ -452,7 +380,7 @@ give_row(struct xfrm_db_feed *feed, enum xfrm_db_table table,
          * and leaves out in what. */
     } else if (partial && (table != XFRM_DB_GLOBAL
                            || shash_find(row->columns, "other_config"))) {
-        want(&feed->fetch, table, &row->row_uuid);
+        xfrm_db_want(&feed->fetch, table, &row->row_uuid);
     } else {
         feed->ops->row(table, &row->row_uuid, row->columns, partial);
     }
@@ -559,7 +487,7 @@ run_fetched(struct xfrm_db_feed *feed)
 {
     for (int n = 0; n < SLICE_ROWS; n++) {
         const struct shash *columns;
-        const struct wanted *row;
+        const struct xfrm_db_wanted *row;
         size_t i;
 
         if (feed->fetch_row >= feed->fetch.n) {
@@ -567,7 +495,7 @@ run_fetched(struct xfrm_db_feed *feed)
         }
         i = feed->fetch_row++;
         row = &feed->fetch.rows[i];
-        if (fetched_columns(feed, i, &columns)) {
+        if (xfrm_db_wanted_columns(feed->fetched->result, i, &columns)) {
             feed->ops->row(row->table, &row->uuid, columns, false);
             if (columns) {
                 wipe_keys(columns);
@@ -577,38 +505,11 @@ run_fetched(struct xfrm_db_feed *feed)
     return false;
 }
 
-static int
-compare_wanted(const void *a_, const void *b_)
-{
-    const struct wanted *a = a_, *b = b_;
-
-    return (a->table != b->table
-            ? (a->table < b->table ? -1 : 1)
-            : uuid_compare_3way(&a->uuid, &b->uuid));
-}
-
-/* Sorts 'list' and takes out what is in it twice. */
-static void
-sort_wanted(struct wanted_list *list)
-{
-    size_t n = 0;
-
-    if (list->n) {      /* Else there may be no array, which qsort() wants. */
-        qsort(list->rows, list->n, sizeof *list->rows, compare_wanted);
-    }
-    for (size_t i = 0; i < list->n; i++) {
-        if (!n || compare_wanted(&list->rows[n - 1], &list->rows[i])) {
-            list->rows[n++] = list->rows[i];
-        }
-    }
-    list->n = n;
-}
-
 /* What is to be read anew is read now. */
 static void
 swap_wanted(struct xfrm_db_feed *feed)
 {
-    struct wanted_list fetch = feed->fetch;
+    struct xfrm_db_wanted_list fetch = feed->fetch;
 
     feed->fetch = feed->refresh;
     feed->refresh = fetch;
@@ -646,7 +547,7 @@ pop_event(struct xfrm_db_feed *feed, struct ovsdb_cs_event **eventp,
  * read beside the monitor, into 'list'.  If one of these updates begins anew,
  * the present change is dropped. */
 static void
-absorb_events(struct xfrm_db_feed *feed, struct wanted_list *list)
+absorb_events(struct xfrm_db_feed *feed, struct xfrm_db_wanted_list *list)
 {
     while (!ovs_list_is_empty(&feed->events)) {
         struct ovsdb_cs_event *event
@@ -668,7 +569,7 @@ absorb_events(struct xfrm_db_feed *feed, struct wanted_list *list)
                     update, xfrm_db_table_class(table)->name);
 
             for (size_t i = 0; rows && i < rows->n; i++) {
-                want(list, table, &rows->row_updates[i].row_uuid);
+                xfrm_db_want(list, table, &rows->row_updates[i].row_uuid);
                 if (rows->row_updates[i].columns) {
                     wipe_keys(rows->row_updates[i].columns);
                 }
@@ -734,7 +635,7 @@ run_change(struct xfrm_db_feed *feed)
             return true;
         }
         if (feed->fetch.n || feed->barrier) {
-            sort_wanted(&feed->fetch);
+            xfrm_db_wanted_sort(&feed->fetch);
             send_fetch(feed);
             return feed->fetch_id != NULL;
         }

@@ -64,8 +64,4 @@ void xfrm_db_feed_send(struct xfrm_db_feed *, struct json *operations);
 enum xfrm_db_outcome { XFRM_DB_OPEN, XFRM_DB_SUCCEEDED, XFRM_DB_FAILED };
 enum xfrm_db_outcome xfrm_db_feed_take_outcome(struct xfrm_db_feed *);
 
-/* ["uuid", "..."] and [["_uuid", "==", ["uuid", "..."]]]. */
-struct json *xfrm_db_uuid_to_json(const struct uuid *);
-struct json *xfrm_db_where_uuid(const struct uuid *);
-
 #endif /* xfrm-db-feed.h */

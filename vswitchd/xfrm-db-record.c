@@ -14,6 +14,7 @@
 #include "ovsdb-data.h"
 #include "ovsdb-error.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_db_record);
 
@@ -35,6 +36,22 @@ xfrm_db_table_class(enum xfrm_db_table table)
         break;
     }
     OVS_NOT_REACHED();
+}
+
+struct json *
+xfrm_db_uuid_to_json(const struct uuid *uuid)
+{
+    return json_array_create_2(json_string_create("uuid"),
+                               json_string_create_nocopy(
+                                   xasprintf(UUID_FMT, UUID_ARGS(uuid))));
+}
+
+struct json *
+xfrm_db_where_uuid(const struct uuid *uuid)
+{
+    return json_array_create_1(json_array_create_3(
+        json_string_create("_uuid"), json_string_create("=="),
+        xfrm_db_uuid_to_json(uuid)));
 }
 
 /* The generated code follows references into an IDL. */

@@ -26,6 +26,10 @@ enum xfrm_db_table {            /* In the order in which they are needed. */
 };
 const struct ovsdb_idl_table_class *xfrm_db_table_class(enum xfrm_db_table);
 
+/* A row's name: ["uuid", "..."] and [["_uuid", "==", ["uuid", "..."]]]. */
+struct json *xfrm_db_uuid_to_json(const struct uuid *);
+struct json *xfrm_db_where_uuid(const struct uuid *);
+
 struct xfrm_db_record {
     const struct ovsdb_idl_table_class *class;
     struct ovsdb_datum *data;   /* One for each column. */
