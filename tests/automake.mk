@@ -85,7 +85,8 @@ TESTSUITE_AT = \
 	tests/ovs-xfrmctl-database.at \
 	tests/ovs-xfrmctl-rekey.at \
 	tests/secrecy.at \
-	tests/dummy.at
+	tests/dummy.at \
+	tests/flows.at
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at \
 	tests/xfrm-macros.at \

@@ -34,15 +34,19 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/xfrm-report.c \
 	vswitchd/xfrm-report.h \
 	vswitchd/xfrm-unixctl.c \
-	vswitchd/xfrm-unixctl.h
+	vswitchd/xfrm-unixctl.h \
+	vswitchd/xfrm-xlate.c \
+	vswitchd/xfrm-xlate.h
 
 # Parts of the stock daemon that are in no library of Open vSwitch.  What the
 # bridge writes into Interface:error goes through xfrm-report.c, which knows
 # what the engine found out meanwhile; what it asks about its lock, and that
-# it is ready, goes through xfrm-charge.c.
+# it is ready, goes through xfrm-charge.c.  The translation of flows is in
+# libofproto; this one comes first, so the linker takes no other.
 OVS_VSWITCHD_OBJECTS = \
 	vswitchd/ovs-bridge.$(OBJEXT) \
-	vswitchd/ovs-system-stats.$(OBJEXT)
+	vswitchd/ovs-system-stats.$(OBJEXT) \
+	vswitchd/ovs-xlate.$(OBJEXT)
 vswitchd/ovs-bridge.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/bridge.c \
 		$(srcdir)/vswitchd/automake.mk _ovs/stamp-build
 	@$(MKDIR_P) vswitchd
@@ -56,6 +60,12 @@ vswitchd/ovs-system-stats.$(OBJEXT): $(OVS_SRCDIR)/vswitchd/system-stats.c \
 		_ovs/stamp-build
 	@$(MKDIR_P) vswitchd
 	$(AM_V_CC)$(OVS_COMPILE) -c -o $@ $(OVS_SRCDIR)/vswitchd/system-stats.c
+vswitchd/ovs-xlate.$(OBJEXT): $(OVS_SRCDIR)/ofproto/ofproto-dpif-xlate.c \
+		$(srcdir)/vswitchd/automake.mk _ovs/stamp-build
+	@$(MKDIR_P) vswitchd
+	$(AM_V_CC)$(OVS_COMPILE) \
+		-Dcommit_odp_actions=xfrm_commit_odp_actions \
+		-c -o $@ $(OVS_SRCDIR)/ofproto/ofproto-dpif-xlate.c
 CLEANFILES += $(OVS_VSWITCHD_OBJECTS)
 
 vswitchd_ovs_vswitchd_LDADD = \
