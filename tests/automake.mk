@@ -119,6 +119,7 @@ EXTRA_DIST += $(wildcard \
 	$(srcdir)/tests/summarize \
 	$(srcdir)/tests/check-ovs \
 	$(srcdir)/tests/check-ovs.subset \
+	$(srcdir)/tests/check-ovs-kernel.subset \
 	$(srcdir)/tests/kmod-dropin \
 	$(srcdir)/tests/data \
 	$(srcdir)/tests/fuzz \
@@ -179,6 +180,31 @@ RUN_TESTSUITE = \
 check-local:
 	@$(RUN_TESTSUITE); run_testsuite tests/testsuite
 
+# The same under valgrind, which takes some twenty times as long; what it finds
+# is beside the logs of the test.  A process that ends by kill -9 says nothing.
+VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite --num-callers=30
+VALGRIND_EXECS = tests/test-xfrm utilities/ovs-xfrmctl vswitchd/ovs-vswitchd
+check-valgrind: all $(check_PROGRAMS) $(check_DATA)
+	@command -v valgrind >/dev/null || \
+		{ echo 'valgrind is missing: apt-get install valgrind'; exit 1; }
+	@rm -rf tests/valgrind && mkdir tests/valgrind && \
+	for program in $(VALGRIND_EXECS); do \
+		wrapper=tests/valgrind/`basename $$program` && \
+		echo '#!/bin/sh' > $$wrapper && \
+		echo 'exec $(VALGRIND) --log-file=valgrind.%p' \
+			"'$(abs_builddir)/$$program'" '"$$@"' >> $$wrapper && \
+		chmod +x $$wrapper || exit 1; \
+	done
+	@rm -rf tests/testsuite.dir; \
+	OVS_CTL_TIMEOUT=300 $(SHELL) tests/testsuite -C tests -d \
+		AUTOTEST_PATH='$(abs_builddir)/tests/valgrind:$(AUTOTEST_PATH)' \
+		$(TESTSUITEFLAGS); status=$$?; \
+	found=`find tests/testsuite.dir -name 'valgrind.*' -size +0`; \
+	test -z "$$found" || { cat $$found; echo "valgrind: $$found"; exit 1; }; \
+	exit $$status
+.PHONY: check-valgrind
+
 # The kernel's tests.  "check-system" boots a test host for them and brings the
 # log back; "check-system-here" runs them on this very kernel (root, xfrm
 # interfaces, ESP and Open vSwitch's module).
@@ -209,9 +235,29 @@ check-ovs-subset: all
 	$(CHECK_OVS) --subset='$(abs_srcdir)/tests/check-ovs.subset' \
 		$(CHECK_OVSFLAGS)
 .PHONY: check-ovs check-ovs-subset
+
+# The same with the tests that Open vSwitch has for the kernel's datapath, in a
+# test host; what failed stays in check-ovs-kernel.
+CHECK_OVS_KERNEL = \
+	rm -rf /tmp/check-ovs; \
+	$(PYTHON3) "$(abs_srcdir)/tests/check-ovs" --kernel \
+		--ovs-source="$(OVS_SRCDIR)" --ovs-build="$(OVS_BUILDDIR)" \
+		--daemon="$(abs_builddir)/vswitchd" --work=/tmp/check-ovs \
+		--subset="$(abs_srcdir)/tests/check-ovs-kernel.subset" \
+		$(CHECK_OVSFLAGS); \
+	status=$$?; \
+	cp -r /tmp/check-ovs/*/failed "$(abs_builddir)/check-ovs-kernel" \
+		2>/dev/null; \
+	exit $$status
+check-ovs-kernel: all
+	rm -rf check-ovs-kernel && $(MKDIR_P) check-ovs-kernel
+	$(srcdir)/tests/vm/run --settle --timeout 4200 \
+		--share '$(abs_builddir)/check-ovs-kernel' $(VMFLAGS) -- \
+		sh -c '$(CHECK_OVS_KERNEL)'
+.PHONY: check-ovs-kernel
 CLEAN_LOCAL += clean-check-ovs
 clean-check-ovs:
-	rm -rf check-ovs
+	rm -rf check-ovs check-ovs-kernel
 .PHONY: clean-check-ovs
 
 # What our port costs, beside what people would use instead: tests/vm/bench.
@@ -247,5 +293,5 @@ clean-bench:
 CLEAN_LOCAL += clean-testsuites
 clean-testsuites:
 	rm -rf tests/testsuite.dir tests/testsuite.log \
-		tests/system-testsuite.dir tests/system-testsuite.log
+		tests/system-testsuite.dir tests/system-testsuite.log tests/valgrind
 .PHONY: clean-testsuites
