@@ -119,22 +119,26 @@ check-kmod-selftests: kmod-host
 		$(SELFTESTS)
 .PHONY: check-kmod-selftests
 
-# The same on a kernel that checks itself, which takes a while to build.  Asking
-# ACPI how interrupts are routed would cost it 30 s for each device, and end
-# without an answer.  VMFLAGS='--append kmemleak=off' makes it three times as
-# fast.
+# The system tests on a kernel that checks itself, which takes a while to build:
+# with all checks but one, or with that one alone, the search for lost memory.
+# Asking ACPI how interrupts are routed would cost such a kernel 30 s for each
+# device, and end without an answer.
 KMOD_DEBUG = $(abs_builddir)/kmod/debug
-kmod-debug-host:
-	kernel=`$(srcdir)/tests/vm/debug-kernel` && \
-	$(srcdir)/kmod/build --output '$(KMOD_DEBUG)/out' \
+KMOD_LEAKS = $(abs_builddir)/kmod/leaks
+# $(call KMOD_CHECKED,directory,options of debug-kernel,kernel's parameters)
+KMOD_CHECKED = \
+	kernel=`$(srcdir)/tests/vm/debug-kernel $(2)` && \
+	$(srcdir)/kmod/build --output '$(1)/out' \
 		--version '$(PACKAGE_VERSION)' --kdir "$$kernel/build" modules && \
 	$(srcdir)/tests/vm/with-module "$$kernel" \
-		'$(KMOD_DEBUG)/out/xfrm_interface.ko' '$(KMOD_DEBUG)/host'
-check-kmod-debug: kmod-debug-host
-	$(MAKE) check-system \
-		VMFLAGS="--kernel '$(KMOD_DEBUG)/host' --memory 4096 \
-			--timeout 14400 --append pci=noacpi $(VMFLAGS)"
-.PHONY: kmod-debug-host check-kmod-debug
+		'$(1)/out/xfrm_interface.ko' '$(1)/host' && \
+	$(MAKE) check-system VMFLAGS="--kernel '$(1)/host' --memory 4096 \
+		--timeout 14400 --append pci=noacpi $(3) $(VMFLAGS)"
+check-kmod-debug:
+	$(call KMOD_CHECKED,$(KMOD_DEBUG),,--append kmemleak=off)
+check-kmod-leaks:
+	$(call KMOD_CHECKED,$(KMOD_LEAKS),--leaks,)
+.PHONY: check-kmod-debug check-kmod-leaks
 
 # Instructions per packet, the kernel's module and ours.
 bench-kmod: all kmod-host
@@ -147,5 +151,6 @@ bench-kmod: all kmod-host
 
 CLEAN_LOCAL += clean-kmod
 clean-kmod:
-	rm -rf kmod/out* kmod/host* kmod/lint* kmod/selftests* kmod/debug
+	rm -rf kmod/out* kmod/host* kmod/lint* kmod/selftests* kmod/debug \
+		kmod/leaks
 .PHONY: clean-kmod

@@ -89,6 +89,7 @@ TESTSUITE_AT = \
 	tests/flows.at
 SYSTEM_TESTSUITE_AT = \
 	tests/system-testsuite.at \
+	tests/xfrm-leak-macros.at \
 	tests/xfrm-macros.at \
 	tests/xfrm-db-macros.at \
 	tests/xfrm-sites-macros.at \
@@ -98,6 +99,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-clock.at \
 	tests/system-db.at \
 	tests/system-interop.at \
+	tests/system-leak.at \
 	tests/system-rekey.at \
 	tests/system-restart.at \
 	tests/system-bench.at \
