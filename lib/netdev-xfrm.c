@@ -249,10 +249,12 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     }
 
     xfrm_engine_settle_removal(name);
+    xfrm_engine_claim_device(name);
     error = xfrm_device_ensure(&config.link, &link, &existed,
                                &config.prior_if_id, &conflict, errp);
     conflict_seen |= conflict;
     if (error) {
+        xfrm_engine_unclaim_device();
         return error;
     }
 
@@ -261,6 +263,7 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     config.adopted = existed && !dev->configured;
     xfrm_options_clone(&config.options, options);
     xfrm_engine_set_port(&config);
+    xfrm_engine_unclaim_device();
     xfrm_options_destroy(&config.options);
 
     VLOG_DBG("%s: %s device, if_id %"PRIu32, name,

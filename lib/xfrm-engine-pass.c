@@ -236,25 +236,91 @@ run_departures(struct engine *e, long long int now)
     return wrote;
 }
 
-static void
-run_prune(struct engine *e, bool *wrotep)
+/* Deletes device 'link' unless it is a port's or becomes one.  The main thread
+ * may take it over at any time, so that is decided last.  Returns true if
+ * nothing is left to do. */
+static bool
+prune_device(struct engine *e, const struct xfrm_link_state *link,
+             bool *wrotep)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
+    const char *name = link->spec.name;
+    bool claimed, keep, ok;
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    claimed = xfrm_shared.claimed && !strcmp(xfrm_shared.claimed, name);
+    keep = claimed || xfrm_entry_find(name);
+    if (!keep) {
+        xfrm_shared.pruned = name;
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    if (keep) {
+        return !claimed;
+    }
+
+    ok = xfrm_prune_device(&e->ctx, link, e->if_ids, e->n_if_ids, wrotep);
+
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    xfrm_shared.pruned = NULL;
+    xpthread_cond_broadcast(&xfrm_shared.cond);
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+    return ok;
+}
+
+static bool
+prune_routes(struct engine *e)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    struct xfrm_backend *backend = e->ctx.backend;
     const struct xfrm_entry *entry;
     struct svec names;
+    int error;
 
-    /* Ports that were declared since this pass began count as well. */
     svec_clone(&names, &e->prune);
     ovs_mutex_lock(&xfrm_shared.mutex);
     LIST_FOR_EACH (entry, list_node, &xfrm_shared.entries) {
         svec_add(&names, entry->name);
     }
+    if (xfrm_shared.claimed) {
+        svec_add(&names, xfrm_shared.claimed);
+    }
     ovs_mutex_unlock(&xfrm_shared.mutex);
     svec_sort(&names);
-    e->pruning = !xfrm_ports_prune(&e->ctx, &names, e->if_ids, e->n_if_ids,
-                                   wrotep);
-    e->next_prune = time_msec() + 5 * BACKOFF_MIN;
+    error = backend->class->routes_prune(
+        backend, (const char *const *) names.names, names.n);
     svec_destroy(&names);
+    if (error) {
+        VLOG_WARN("cannot remove routes of devices that no port has any more "
+                  "(%s)", ovs_strerror(error));
+    }
+    return !error;
+}
+
+static void
+run_prune(struct engine *e, bool *wrotep)
+    OVS_EXCLUDED(xfrm_shared.mutex)
+{
+    struct xfrm_link_state *links = NULL;
+    bool ok = true;
+    size_t n = 0;
+    int error;
+
+    error = xfrm_prune_list(&e->ctx, &links, &n);
+    if (error) {
+        VLOG_WARN("cannot look for devices that no port has any more (%s)",
+                  ovs_strerror(error));
+        ok = false;
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            if (!svec_contains(&e->prune, links[i].spec.name)) {
+                ok &= prune_device(e, &links[i], wrotep);
+            }
+        }
+        ok &= prune_routes(e);
+    }
+    free(links);
+    e->pruning = !ok;
+    e->next_prune = time_msec() + 5 * BACKOFF_MIN;
 }
 
 /* The kernel tells nobody of packets for SAs that do not exist, but counts

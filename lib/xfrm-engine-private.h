@@ -71,6 +71,9 @@ struct xfrm_shared {
     bool prune_known OVS_GUARDED;           /* 'prune_names' was set. */
     struct svec prune_names OVS_GUARDED;    /* Sorted. */
     struct svec abandoned OVS_GUARDED;      /* Not to be among them. */
+    char *claimed OVS_GUARDED;              /* Device that a port is about to
+                                             * have, or NULL. */
+    const char *pruned OVS_GUARDED;         /* Being deleted, or NULL. */
 
     const struct xfrm_backend_class *class OVS_GUARDED; /* NULL: none yet. */
     struct xfrm_capabilities caps OVS_GUARDED;
@@ -93,7 +96,8 @@ struct xfrm_shared {
     bool started_up OVS_GUARDED;    /* The first open was tried. */
     bool stopping OVS_GUARDED;
 
-    /* Signalled when an entry is gone and when the thread has started up. */
+    /* Signalled when an entry or a pruned device is gone, and when the thread
+     * has started up. */
     pthread_cond_t cond;
 
     struct seq *status_seq;     /* Changes for observers. */

@@ -303,6 +303,33 @@ xfrm_engine_settle_removal(const char *name)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
+void
+xfrm_engine_claim_device(const char *name)
+{
+    long long int deadline = time_msec() + SETTLE_TIMEOUT;
+
+    engine_init();
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    free(xfrm_shared.claimed);
+    xfrm_shared.claimed = xstrdup(name);
+    while (xfrm_shared.pruned && !strcmp(xfrm_shared.pruned, name)) {
+        if (!wait_until(deadline)) {
+            VLOG_WARN("%s: removal takes too long", name);
+            break;
+        }
+    }
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
+void
+xfrm_engine_unclaim_device(void)
+{
+    ovs_mutex_lock(&xfrm_shared.mutex);
+    free(xfrm_shared.claimed);
+    xfrm_shared.claimed = NULL;
+    ovs_mutex_unlock(&xfrm_shared.mutex);
+}
+
 bool
 xfrm_engine_flush_removals(long long int timeout_ms)
 {

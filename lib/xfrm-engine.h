@@ -87,6 +87,12 @@ void xfrm_engine_forget_all(void);
  * that the caller may create the device anew. */
 void xfrm_engine_settle_removal(const char *name);
 
+/* The caller is about to make device 'name', or to take one over that is there,
+ * and to declare its port: until xfrm_engine_unclaim_device() it is not pruned.
+ * If that has begun, waits until it is done.  One device at a time. */
+void xfrm_engine_claim_device(const char *name);
+void xfrm_engine_unclaim_device(void);
+
 /* Waits until every removal is done, 'timeout_ms' at most. */
 bool xfrm_engine_flush_removals(long long int timeout_ms);
 

@@ -215,11 +215,16 @@ bool xfrm_port_depart(struct xfrm_port *, struct xfrm_port_context *,
 bool xfrm_port_purge(struct xfrm_port_context *, uint32_t if_id,
                      bool *wrotep, char **errorp);
 
-/* Deletes devices that carry our mark but are none of 'names' (sorted), with
- * all that belongs to them.  Returns true if nothing is left to do. */
-struct svec;
-bool xfrm_ports_prune(struct xfrm_port_context *, const struct svec *names,
-                      const uint32_t *if_ids, size_t n, bool *wrotep);
+/* Devices that carry our mark, a port's or not.  The caller frees '*links'.
+ * Returns 0 or a positive errno value. */
+int xfrm_prune_list(struct xfrm_port_context *,
+                    struct xfrm_link_state **links, size_t *n);
+
+/* Deletes the device of 'link', and what is there under its if_id unless that
+ * is one of the 'n' in use.  Returns true if nothing is left to do. */
+bool xfrm_prune_device(struct xfrm_port_context *,
+                       const struct xfrm_link_state *link,
+                       const uint32_t *if_ids, size_t n, bool *wrotep);
 
 /* Takes away what the port is, the device included if it is owned. */
 bool xfrm_port_remove(struct xfrm_port *, struct xfrm_port_context *,

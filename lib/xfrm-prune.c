@@ -8,7 +8,6 @@
 #include "xfrm-port.h"
 
 #include "openvswitch/vlog.h"
-#include "svec.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_prune);
@@ -24,9 +23,10 @@ uses_if_id(const uint32_t *if_ids, size_t n, uint32_t if_id)
     return false;
 }
 
-static bool
-prune_link(struct xfrm_port_context *ctx, const struct xfrm_link_state *link,
-           bool clear_if_id, bool *wrotep)
+bool
+xfrm_prune_device(struct xfrm_port_context *ctx,
+                  const struct xfrm_link_state *link,
+                  const uint32_t *if_ids, size_t n, bool *wrotep)
 {
     struct xfrm_backend *backend = ctx->backend;
     const char *name = link->spec.name;
@@ -35,7 +35,7 @@ prune_link(struct xfrm_port_context *ctx, const struct xfrm_link_state *link,
     bool ok = true;
 
     VLOG_INFO("%s: removing device that no port has any more", name);
-    if (clear_if_id) {
+    if (link->spec.if_id && !uses_if_id(if_ids, n, link->spec.if_id)) {
         ok = xfrm_port_purge(ctx, link->spec.if_id, wrotep, &message);
     }
     if (ok && backend->caps.needs_routes) {
@@ -55,30 +55,21 @@ prune_link(struct xfrm_port_context *ctx, const struct xfrm_link_state *link,
     return ok;
 }
 
-bool
-xfrm_ports_prune(struct xfrm_port_context *ctx, const struct svec *names,
-                 const uint32_t *if_ids, size_t n, bool *wrotep)
+int
+xfrm_prune_list(struct xfrm_port_context *ctx,
+                struct xfrm_link_state **linksp, size_t *np)
 {
-    const struct xfrm_backend_class *class = ctx->backend->class;
-    struct xfrm_link_state *links = NULL;
-    size_t n_links = 0;
-    bool ok = true;
+    int error = ctx->backend->class->link_dump(ctx->backend, linksp, np);
 
-    if (class->link_dump(ctx->backend, &links, &n_links)) {
-        return false;
-    }
-    for (size_t i = 0; i < n_links; i++) {
-        const struct xfrm_link_spec *spec = &links[i].spec;
+    if (!error) {
+        size_t n = 0;
 
-        if (links[i].ours && !svec_contains(names, spec->name)) {
-            ok &= prune_link(ctx, &links[i],
-                             spec->if_id && !uses_if_id(if_ids, n,
-                                                        spec->if_id),
-                             wrotep);
+        for (size_t i = 0; i < *np; i++) {
+            if ((*linksp)[i].ours) {
+                (*linksp)[n++] = (*linksp)[i];
+            }
         }
+        *np = n;
     }
-    free(links);
-    ok &= !class->routes_prune(ctx->backend,
-                               (const char *const *) names->names, names->n);
-    return ok;
+    return error;
 }

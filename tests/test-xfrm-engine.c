@@ -169,6 +169,17 @@ action_prune(char *args[])
     svec_destroy(&names);
 }
 
+/* claim[:NAME]: that device is about to become a port's, or none is. */
+static void
+action_claim(char *args[])
+{
+    if (args[0]) {
+        xfrm_engine_claim_device(args[0]);
+    } else {
+        xfrm_engine_unclaim_device();
+    }
+}
+
 static void
 action_abandon(char *args[])
 {
@@ -651,6 +662,7 @@ static const struct {
     { "watch", action_watch },
     { "ahead", action_ahead },
     { "flush", action_flush },          /* Waits for removals. */
+    { "claim", action_claim },          /* claim[:NAME] */
     { "prune", action_prune },          /* prune[:NAME...] */
     { "abandon", action_abandon },      /* abandon:NAME */
     { "sync", action_sync },
