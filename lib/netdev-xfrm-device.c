@@ -125,14 +125,18 @@ bool
 xfrm_device_is_intact(const char *name, uint32_t if_id, bool owned)
 {
     struct xfrm_link_state link;
-    bool intact;
+    int error;
 
     ovs_mutex_lock(&backend_mutex);
-    intact = (!backend_class->link_get(backend, name, &link)
-              && link.is_xfrm && !link.external
-              && (owned || link.spec.if_id == if_id));
+    error = backend_class->link_get(backend, name, &link);
     ovs_mutex_unlock(&backend_mutex);
-    return intact;
+    if (error) {
+        /* A kernel that could not say is no reason to take a port away that
+         * works. */
+        return error != ENODEV;
+    }
+    return (link.is_xfrm && !link.external
+            && (owned || link.spec.if_id == if_id));
 }
 
 /* Making it so. */

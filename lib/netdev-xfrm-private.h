@@ -65,10 +65,11 @@ bool xfrm_device_is_missing(const char *name);
 /* The device 'name' is one that may be a port of ours. */
 bool xfrm_device_is_port(const char *name);
 
-/* The device of a port that is configured with 'if_id' is still there and
- * still what it was made as, but for an if_id that the engine sets right if the
- * device is ours ('owned').  A change of it by hand is as good as its loss: the
- * bridge takes the port away and adds it anew.  The backend must be open. */
+/* The device of a port that is configured with 'if_id' is still there, for all
+ * that can be found out, and still what it was made as, but for an if_id that
+ * the engine sets right if the device is ours ('owned').  A change of it by hand
+ * is as good as its loss: the bridge takes the port away and adds it anew.  The
+ * backend must be open. */
 bool xfrm_device_is_intact(const char *name, uint32_t if_id, bool owned);
 
 /* Makes sure that the device 'want' exists, perhaps with the if_id of before,

@@ -98,6 +98,9 @@ add_with_offload(struct xfrm_run *run, const struct xfrm_op *op,
     try.sa = &sa;
     xfrm_run_set_offload(&sa, mo->dev, mo->level);
     error = apply(run, &try, errorp);
+    if (!error) {
+        mo->taken = true;
+    }
     if (!error || mo->level == XFRM_OFF_NO || !may_be_offload(error)) {
         return error;
     }

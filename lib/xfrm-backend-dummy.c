@@ -41,11 +41,10 @@ ordered_failure(const struct dummy_backend *b, enum dummy_op op,
                 const char *id)
     OVS_REQUIRES(xdummy_mutex)
 {
-    int error = 0;
+    int error = xdummy_nth_failure(op, id);
 
     if (b && b->hears) {
         xdummy.calls[op]++;
-        error = xdummy_nth_failure(op, id);
     }
     if (error || !xdummy.failures[op].count) {
         return error;

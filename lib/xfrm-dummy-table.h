@@ -14,6 +14,11 @@
 #include "sset.h"
 #include "xfrm-backend.h"
 
+/* What can be refused.  apply() is four operations; the members of struct
+ * xfrm_backend_class that are none are close, event_recv, event_wait,
+ * hear_acquires, missing_algos and offload_devices, which cannot fail. */
+#define DUMMY_N_APPLY 4
+#define DUMMY_N_INFALLIBLE 6
 #define DUMMY_OPS                       \
     DUMMY_OP(OPEN, "open")              \
     DUMMY_OP(DUMP_SAS, "dump_sas")      \
@@ -36,6 +41,7 @@
     DUMMY_OP(ROUTES_PRUNE, "routes_prune") \
     DUMMY_OP(ROUTE_MTU, "route_mtu")    \
     DUMMY_OP(COUNTERS, "counters")      \
+    DUMMY_OP(LINK_COUNTERS, "link_counters") \
     DUMMY_OP(DROP_ACQUIRE, "drop_acquire")
 
 enum dummy_op {
@@ -109,7 +115,9 @@ struct xdummy {
 
     /* The failure of whatever comes 'nth_left' calls from now (0: none). */
     unsigned int nth_left;
+    const char *nth_wanted;             /* Operation that counts, or NULL. */
     int nth_error;
+    bool nth_lasts;
     const char *nth_op;                 /* What it was, or NULL. */
     char *nth_id;
 };

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,12 @@ static const char *const op_names[N_OPS] = {
     DUMMY_OPS
 #undef DUMMY_OP
 };
+
+/* Whoever adds a member to the class says here how it fails. */
+BUILD_ASSERT_DECL((sizeof(struct xfrm_backend_class)
+                   - offsetof(struct xfrm_backend_class, open))
+                  / sizeof(void (*)(void))
+                  == N_OPS - DUMMY_N_APPLY + 1 + DUMMY_N_INFALLIBLE);
 
 void (*xfrm_dummy_hook)(const struct xfrm_op *, int error);
 
@@ -64,12 +71,20 @@ xfrm_dummy_fail(const char *op, int error, unsigned int count)
     return false;
 }
 
+const char *
+xfrm_dummy_op_name(size_t i)
+{
+    return i < N_OPS ? op_names[i] : NULL;
+}
+
 void
-xfrm_dummy_fail_nth(unsigned int n, int error)
+xfrm_dummy_fail_nth(const char *op, unsigned int n, int error, bool lasts)
 {
     xdummy_lock();
     xdummy.nth_left = n;
+    xdummy.nth_wanted = op;
     xdummy.nth_error = error;
+    xdummy.nth_lasts = lasts;
     xdummy.nth_op = NULL;
     free(xdummy.nth_id);
     xdummy.nth_id = NULL;
@@ -98,11 +113,15 @@ xdummy_nth_failure(enum dummy_op op, const char *id)
     const char *numbers = id ? strstr(id, " oseq=") : NULL;
     size_t len = numbers ? (size_t) (numbers - id) : id ? strlen(id) : 0;
 
-    if (xdummy.nth_op == op_names[op] && id && xdummy.nth_id
-        && !strncmp(id, xdummy.nth_id, len) && !xdummy.nth_id[len]) {
+    if (xdummy.nth_op == op_names[op]
+        && (xdummy.nth_lasts
+            || (id && xdummy.nth_id
+                && !strncmp(id, xdummy.nth_id, len) && !xdummy.nth_id[len]))) {
         return xdummy.nth_error;
     }
-    if (!xdummy.nth_left || --xdummy.nth_left) {
+    if (!xdummy.nth_left
+        || (xdummy.nth_wanted && strcmp(xdummy.nth_wanted, op_names[op]))
+        || --xdummy.nth_left) {
         return 0;
     }
     xdummy.nth_op = op_names[op];

@@ -34,14 +34,21 @@ void xfrm_dummy_reset(void);
  * forever.  Returns false if there is no such operation. */
 bool xfrm_dummy_fail(const char *op, int error, unsigned int count);
 
-/* The 'n'th call, counted from 1 and from now on, of a handle that hears events
- * (the engine's) fails with 'error', whatever it is, and if it is an operation
- * on an SA or a policy, so does each repetition of it; 0 ends it.  An operation
- * that fails with EINPROGRESS is done nevertheless: its answer got lost.
+/* The 'n'th call, counted from 1 and from now on, of any handle, opening one
+ * included, fails with 'error', whatever it is, or only calls of operation 'op'
+ * count.  If it is an operation on an SA or a policy, so does each repetition of
+ * it; with 'lasts', so does each later call of whatever operation it is.  0 ends
+ * it.  An operation on an SA or a policy that fails with EINPROGRESS is done
+ * nevertheless: its answer got lost.
  * xfrm_dummy_fail_nth_op() tells, once it came, the name of the operation, or
  * NULL; for SAs and policies '*id' is its line in the log, to be freed. */
-void xfrm_dummy_fail_nth(unsigned int n, int error);
+void xfrm_dummy_fail_nth(const char *op, unsigned int n, int error,
+                         bool lasts);
 const char *xfrm_dummy_fail_nth_op(char **id);
+
+/* The name of operation 'i', counted from 0: of all that can fail, that is, of
+ * each member of struct xfrm_backend_class that can.  NULL at the end. */
+const char *xfrm_dummy_op_name(size_t i);
 
 /* Unless NULL: called right before ('error' -1) and after (its outcome) each
  * operation of apply() and apply_batch(), with nobody else in the datapath.

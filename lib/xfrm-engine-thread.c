@@ -255,6 +255,20 @@ open_resources(struct engine *e)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
+/* With nothing to do, nobody reads the datapath any more.  That it could not be
+ * read the last time then keeps nobody from anything, and would be told for
+ * ever. */
+static void
+forget_trouble(struct engine *e)
+{
+    struct xfrm_port_context *ctx = &e->ctx;
+
+    if (ctx->backend && ctx->backend_error && !e->n && !e->pruning) {
+        free(ctx->backend_error);
+        ctx->backend_error = NULL;
+    }
+}
+
 /* Finds out about algorithms, where that is possible, in a thread of its own:
  * it may take seconds. */
 static void *
@@ -350,6 +364,7 @@ xfrm_engine_thread(void *e_)
             break;
         }
         open_resources(e);
+        forget_trouble(e);
         configure_ports(e);
         take_rows(e);
         xfrm_engine_receive_events(e);

@@ -22,6 +22,8 @@ struct xfrm_memo_offload {
     enum xfrm_offload asked;    /* options:offload when it was tried. */
     char dev[IFNAMSIZ];
     enum xfrm_offload level;    /* To be installed with. */
+    bool taken;                 /* The datapath took an SA with 'level': what
+                                 * it shows is what came of that. */
     bool silent;                /* Taken without an error, but not in force. */
     bool no_device;             /* Refused because 'dev' was not there. */
     char *reason;               /* Of the refusal, or NULL. */

@@ -148,11 +148,12 @@ observe_mtu(struct xfrm_port *port, struct xfrm_port_context *ctx,
     }
 }
 
-/* An offload may be taken without an error and not be in force. */
+/* An offload may be taken without an error and not be in force.  (An SA from
+ * before it was asked for, which could not be replaced yet, proves nothing.) */
 static void
 observe_offload(struct xfrm_memo *memo, const struct xfrm_sa_state *sa)
 {
-    if (memo->offload.known
+    if (memo->offload.known && memo->offload.taken
         && sa->spec.offload != memo->offload.level
         && sa->spec.offload == XFRM_OFF_NO) {
         memo->offload.level = sa->spec.offload;

@@ -25,6 +25,8 @@ tests_test_xfrm_SOURCES = \
 	tests/test-xfrm-crash.c \
 	tests/test-xfrm-engine.c \
 	tests/test-xfrm-fault.c \
+	tests/test-xfrm-fault-port.c \
+	tests/test-xfrm-fault.h \
 	tests/test-xfrm-rows.c \
 	tests/test-xfrm-sanitizer.c
 tests_test_xfrm_LDADD = \

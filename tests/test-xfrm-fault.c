@@ -21,6 +21,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "smap.h"
+#include "tests/test-xfrm-fault.h"
 #include "tests/test-xfrm.h"
 #include "timeval.h"
 #include "util.h"
@@ -28,7 +29,6 @@
 #include "xfrm-dummy.h"
 #include "xfrm-row.h"
 
-#define PATIENCE 60000          /* ms. */
 #define N_STAGES 7
 #define N_ROWS 32
 
@@ -150,7 +150,7 @@ static void
 sync_engine(void)
 {
     uint64_t ticket = xfrm_engine_reconcile(NULL);
-    long long int deadline = time_msec() + PATIENCE;
+    long long int deadline = time_msec() + FAULT_PATIENCE;
 
     while (!xfrm_engine_reached(ticket)) {
         ovs_assert(time_msec() < deadline);
@@ -159,9 +159,8 @@ sync_engine(void)
     take_results();
 }
 
-/* The datapath, without what depends on how it came to be so. */
-static char *
-picture(void)
+char *
+fault_picture(void)
 {
     struct ds all = DS_EMPTY_INITIALIZER;
     struct ds out = DS_EMPTY_INITIALIZER;
@@ -230,7 +229,7 @@ check_blame(int error)
                            : rows[i].complained);
             }
         }
-        xfrm_dummy_fail_nth(0, 0);
+        xfrm_dummy_fail_nth(NULL, 0, 0, false);
     }
     free(id);
 }
@@ -239,7 +238,7 @@ check_blame(int error)
 static void
 converge(int stage, int error)
 {
-    long long int deadline = time_msec() + PATIENCE;
+    long long int deadline = time_msec() + FAULT_PATIENCE;
 
     for (;;) {
         char *now;
@@ -247,7 +246,7 @@ converge(int stage, int error)
 
         sync_engine();
         check_blame(error);
-        now = picture();
+        now = fault_picture();
         if (!golden[stage]) {
             ovs_assert(!error);
             golden[stage] = now;
@@ -300,7 +299,7 @@ play(unsigned int nth, int error)
                                            &message));
     config.ifindex = link.ifindex;
 
-    xfrm_dummy_fail_nth(nth, error);
+    xfrm_dummy_fail_nth(NULL, nth, error, false);
     xfrm_engine_set_port(&config);
     set_sa(0, XFRM_DIR_IN, 0x1000);
     set_sa(1, XFRM_DIR_OUT, 0x1001);
@@ -330,7 +329,7 @@ play(unsigned int nth, int error)
     sync_engine();
     check_blame(error);
     xfrm_engine_remove_port("x0");
-    deadline = time_msec() + PATIENCE;
+    deadline = time_msec() + FAULT_PATIENCE;
     while (!xfrm_engine_flush_removals(100)) {
         ovs_assert(time_msec() < deadline);
         check_blame(error);
@@ -343,9 +342,8 @@ play(unsigned int nth, int error)
     return fired;
 }
 
-/* fault ERROR... */
-static void
-test_fault(struct ovs_cmdl_context *ctx)
+int
+fault_error_from_name(const char *name)
 {
     static const struct {
         const char *name;
@@ -353,21 +351,27 @@ test_fault(struct ovs_cmdl_context *ctx)
     } errors[] = {
         { "ENOMEM", ENOMEM }, { "EEXIST", EEXIST }, { "ESRCH", ESRCH },
         { "EINVAL", EINVAL }, { "ENOBUFS", ENOBUFS },
-        { "EINPROGRESS", EINPROGRESS },
+        { "EINPROGRESS", EINPROGRESS }, { "EPERM", EPERM },
     };
 
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+        if (!strcmp(name, errors[i].name)) {
+            return errors[i].error;
+        }
+    }
+    ovs_fatal(0, "%s: not an error of these tests", name);
+}
+
+/* fault ERROR... */
+static void
+test_fault(struct ovs_cmdl_context *ctx)
+{
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     ovs_assert(!play(0, 0));
     for (int i = 1; i < ctx->argc; i++) {
+        int error = fault_error_from_name(ctx->argv[i]);
         unsigned int n;
-        int error = 0;
 
-        for (size_t j = 0; j < ARRAY_SIZE(errors); j++) {
-            if (!strcmp(ctx->argv[i], errors[j].name)) {
-                error = errors[j].error;
-            }
-        }
-        ovs_assert(error);
         for (n = 1; play(n, error); n++) {
             continue;
         }
@@ -378,5 +382,6 @@ test_fault(struct ovs_cmdl_context *ctx)
 
 const struct ovs_cmdl_command test_xfrm_fault_commands[] = {
     { "fault", "ERROR...", 1, INT_MAX, test_fault, OVS_RW },
+    { "fault-port", "ERROR once|lasting", 2, 2, test_fault_port, OVS_RW },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
