@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	kmod/compat.h \
 	kmod/dkms.conf.in \
 	kmod/encap.c \
+	kmod/errors.c \
 	kmod/link.c \
 	kmod/main.c \
 	kmod/pmtu.c \

@@ -109,6 +109,11 @@ netdev_tx_t xport_transmit(struct sk_buff *skb, struct net_device *dev);
 int xport_receive_init(void);
 void xport_receive_exit(void);
 
+/* errors.c */
+int xport_error4(struct sk_buff *skb, u32 info);
+int xport_error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type,
+		 u8 code, int offset, __be32 info);
+
 /* pmtu.c */
 bool xport_fits(const struct sk_buff *skb, u32 mtu);
 void xport_pmtu_answer(struct xport *port, struct sk_buff *skb, u32 mtu);
