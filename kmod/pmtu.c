@@ -159,8 +159,12 @@ void xport_pmtu_answer(struct xport *port, struct sk_buff *skb, u32 mtu)
 	struct sk_buff *a;
 
 	if (!rcu_access_pointer(port->dev->rx_handler)) {
-		if (skb_valid_dst(skb))
-			skb_dst_update_pmtu_no_confirm(skb, mtu);
+		/* The stack takes whatever a packet has for a route. */
+		if (!skb_valid_dst(skb)) {
+			xport_count(port, XPORT_PMTU_LIMITED);
+			return;
+		}
+		skb_dst_update_pmtu_no_confirm(skb, mtu);
 		if (v4)
 			icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
 				      htonl(mtu));

@@ -36,6 +36,7 @@
 	R(TX_NO_ROUTE, "tx_drop_no_route") \
 	R(TX_LOOP, "tx_drop_loop") \
 	R(TX_TOO_BIG, "tx_drop_too_big") \
+	R(TX_NO_MEMORY, "tx_drop_no_memory") \
 	R(TX_OUTPUT, "tx_drop_output") \
 	R(PMTU_SENT, "pmtu_answers") \
 	R(PMTU_LIMITED, "pmtu_suppressed")

@@ -12,6 +12,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <net/dst_metadata.h>
+#include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
@@ -353,14 +354,21 @@ static bool read_metadata(const struct sk_buff *skb, struct xport_goal *goal)
 	return false;
 }
 
-/* Whether the sender has to learn that SKB is too big for MTU. */
-static bool too_big(const struct sk_buff *skb, unsigned short family, u32 mtu)
+/*
+ * Whether the sender has to learn that SKB, which is to take DST, is too big for
+ * MTU.
+ */
+static bool too_big(const struct sk_buff *skb, const struct dst_entry *dst,
+		    unsigned short family, u32 mtu)
 {
 	if (xport_fits(skb, mtu))
 		return false;
-	/* What may be fragmented is, after encryption. */
+	/*
+	 * What may be fragmented is, after encryption; a large segment is cut
+	 * before, but not by a device that does all of ESP.
+	 */
 	return family == AF_INET6 || ip_hdr(skb)->frag_off & htons(IP_DF) ||
-	       skb_is_gso(skb);
+	       (skb_is_gso(skb) && xport_is_packet_offload(dst->xfrm));
 }
 
 static enum xport_reason send(struct xport *port, struct sk_buff *skb)
@@ -391,10 +399,18 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 	mtu = min_t(u32, dst_mtu(dst), READ_ONCE(port->dev->mtu));
 	if (goal.family == AF_INET6)
 		mtu = max_t(u32, mtu, IPV6_MIN_MTU);
-	if (too_big(skb, goal.family, mtu)) {
+	if (too_big(skb, dst, goal.family, mtu)) {
 		dst_release(dst);
 		xport_pmtu_answer(port, skb, mtu);
 		return XPORT_TX_TOO_BIG;
+	}
+	/*
+	 * A bridge that sends a packet to several ports gives each the same
+	 * bytes.  What is before the payload becomes ours alone.
+	 */
+	if (skb_cow_head(skb, dst->header_len + LL_RESERVED_SPACE(dst->dev))) {
+		dst_release(dst);
+		return XPORT_TX_NO_MEMORY;
 	}
 
 	len = skb->len;
@@ -410,7 +426,7 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 	    rcu_access_pointer(port->dev->rx_handler))
 		skb_orphan(skb);
 	/* Takes the packet, whatever it returns. */
-	err = dst_output(goal.net, skb->sk, skb);
+	err = dst_output(goal.net, skb_to_full_sk(skb), skb);
 	if (net_xmit_eval(err) == 0) {
 		dev_sw_netstats_tx_add(port->dev, 1, len);
 		return XPORT_N_REASONS;

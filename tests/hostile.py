@@ -13,7 +13,7 @@
 # usage: hostile.py esp [--version 4|6] [--mode MODE] [--class CLASS]
 #                       [--count N] [--seed N] [--spi SPI] DEVICE DSTMAC
 #        hostile.py plain [--count N] [--seed N] DEVICE DSTMAC
-#        hostile.py gso DEVICE DSTMAC
+#        hostile.py gso [--may-fragment] DEVICE DSTMAC
 #        hostile.py check [--mode MODE] FILE.pcap
 #        hostile.py listen READY
 #        hostile.py one HEX-OF-INNER [--version 4|6] [--next N] [--outer HEX]
@@ -392,16 +392,16 @@ def udp_behind(p):
     return nexthdr == UDP
 
 
-def send_gso(device, mac):
+def send_gso(device, mac, flags):
     """One large TCP segment, not malformed at all, as a virtual machine with
-    a virtio device sends it."""
+    a virtio device sends it; its segments have 1,000 bytes of data."""
     tcp = struct.pack("!HHIIBBHHH", 1234, PORT, 1, 1, 5 << 4, 0x10, 1000, 0, 0)
     dst, src = INNER[4]
     pseudo = addr(src, 4) + addr(dst, 4)
     size = 8000
     part = ~checksum(pseudo + struct.pack("!HH", TCP, 20 + size)) & 0xffff
     tcp = tcp[:16] + struct.pack("!H", part) + tcp[18:]
-    p = ip4(src, dst, TCP, tcp + bytes(size), frag=0x4000)
+    p = ip4(src, dst, TCP, tcp + bytes(size), frag=flags)
     s = open_device(device)
     s.setsockopt(263, 15, 1)        # SOL_PACKET, PACKET_VNET_HDR
     # Needs a checksum; GSO of TCP over IPv4; headers, segment, checksum.
@@ -436,6 +436,7 @@ def main():
     a.add_argument("--spi", type=lambda s: int(s, 0), default=0x3001)
     a.add_argument("--next", type=lambda s: int(s, 0), default=4)
     a.add_argument("--outer", default="")
+    a.add_argument("--may-fragment", action="store_true")
     a.add_argument("args", nargs="*")
     o = a.parse_intermixed_args()
     if o.what == "check":
@@ -454,7 +455,7 @@ def main():
         return
     device, mac = o.args
     if o.what == "gso":
-        send_gso(device, mac)
+        send_gso(device, mac, 0 if o.may_fragment else 0x4000)
         return
     s = open_device(device)
     sent = 0
