@@ -9,7 +9,9 @@
  *   - dst_check() sees a policy that was deleted, replaced or has expired, an
  *     SA that is gone, another outer route, a device that is down, another path
  *     MTU;
- *   - changes.c counts what makes another policy or SA the better choice;
+ *   - changes.c counts what makes another policy or SA the better choice, and
+ *     the kernel counts routes: dst_check() does not see that an IPv6 route which
+ *     is asked first has come into another table;
  *   - after a second an entry is resolved again whatever the checks say, which
  *     also keeps the use time of the policy right.
  *
@@ -48,6 +50,8 @@ struct bundle_entry {
 	unsigned long until;		/* jiffies */
 	u32 changes;
 	int genid;
+	int routes6;			/* if the outer route is an IPv6 one */
+	bool outer6;
 	u32 suitor;			/* hash of who asked last, in vain */
 };
 
@@ -107,11 +111,24 @@ static bool same_key(const struct xport_bundle_key *a,
 		       (XPORT_KEY_WORDS6 - XPORT_KEY_WORDS4) * sizeof(*w));
 }
 
+static int routes6(struct net *net)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	return atomic_read(&net->ipv6.fib6_sernum);
+#else
+	return 0;
+#endif
+}
+
 static bool is_current(const struct bundle_entry *e, struct net *net)
 {
-	/* What neither policy nor SA is, such as security labels, moves these. */
+	/*
+	 * What neither policy nor SA is, such as security labels, moves the
+	 * number of IPv4.  That of IPv6 moves with the routes of any neighbour.
+	 */
 	return e->changes == xport_changes() &&
 	       e->genid == rt_genid_ipv4(net) &&
+	       (!e->outer6 || e->routes6 == routes6(net)) &&
 	       time_before(jiffies, e->until);
 }
 
@@ -160,6 +177,7 @@ void xport_bundle_moment(struct net *net, struct xport_bundle_moment *moment)
 {
 	moment->changes = xport_changes();
 	moment->genid = rt_genid_ipv4(net);
+	moment->routes6 = routes6(net);
 	/* Pairs with the full barrier in the increment of the generation. */
 	smp_rmb();
 }
@@ -191,6 +209,8 @@ void xport_bundle_keep(struct net *net, const struct xport_bundle_key *key,
 	memcpy(e->key.words, key->words, n_words(key) * sizeof(u64));
 	e->changes = moment->changes;
 	e->genid = moment->genid;
+	e->routes6 = moment->routes6;
+	e->outer6 = xfrm_dst_path(dst)->ops->family == AF_INET6;
 	e->until = jiffies + MAX_AGE;
 	e->suitor = 0;
 	dst_hold(dst);

@@ -50,6 +50,7 @@ struct xport_bundle_key {
 struct xport_bundle_moment {
 	u32 changes;
 	int genid;
+	int routes6;
 };
 
 struct dst_entry *xport_bundle_find(struct net *net,
