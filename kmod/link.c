@@ -83,6 +83,12 @@ static void dev_uninit(struct net_device *dev)
 
 	list_del(&port->all);
 	xport_table_remove(port);
+	/*
+	 * A device that could not be registered is freed at once, and somebody
+	 * may have found it meanwhile.
+	 */
+	if (dev->reg_state != NETREG_UNREGISTERING)
+		synchronize_net();
 	/* Its last packet was sent before the device went down. */
 	xport_bundle_forget(port);
 }
