@@ -20,10 +20,16 @@
 #include "port.h"
 
 /*
- * What this CPU's handler has given to xfrm_input() and has not got back.  BHs
+ * What this CPU's handler has given to xfrm_input() and has not got back, and
+ * how many packets this CPU had refused by then because of an SA's mode.  BHs
  * are off.
  */
-static DEFINE_PER_CPU(struct sk_buff *, in_hand);
+struct hand {
+	struct sk_buff *skb;
+	unsigned long mode_errors;
+};
+
+static DEFINE_PER_CPU(struct hand, in_hand);
 
 /* ------------------------------------------------------------------------
  * Which port a packet belongs to, as the policy code asks.
@@ -73,7 +79,6 @@ static const struct {
 	{ LINUX_MIB_XFRMINSTATEMISMATCH, XPORT_RX_SELECTOR },
 	{ LINUX_MIB_XFRMINTMPLMISMATCH, XPORT_RX_TEMPLATE },
 	{ LINUX_MIB_XFRMINPOLBLOCK, XPORT_RX_DISCARD },
-	{ LINUX_MIB_XFRMINSTATEMODEERROR, XPORT_RX_MODE },
 };
 
 static unsigned long verdict_count(struct net *net, int i)
@@ -81,6 +86,25 @@ static unsigned long verdict_count(struct net *net, int i)
 	return this_cpu_read(net->mib.xfrm_statistics->mibs[verdicts[i].mib]);
 }
 #endif
+
+/* Packets that were not of the mode of their SA, so far and on this CPU. */
+static unsigned long mode_errors(struct net *net)
+{
+#ifdef CONFIG_XFRM_STATISTICS
+	return this_cpu_read(net->mib.xfrm_statistics->mibs[LINUX_MIB_XFRMINSTATEMODEERROR]);
+#else
+	return 0;
+#endif
+}
+
+/* Why SKB, which an SA of NET has refused, was refused. */
+static enum xport_reason refusal(const struct sk_buff *skb, struct net *net)
+{
+	const struct hand *hand = this_cpu_ptr(&in_hand);
+
+	return hand->skb == skb && hand->mode_errors != mode_errors(net)
+	       ? XPORT_RX_MODE : XPORT_RX_TRANSFORM;
+}
 
 /*
  * The kernel takes crypto offload of the SA for permission where there is no
@@ -316,7 +340,7 @@ static bool goes_on(struct sk_buff *skb, const struct xfrm_state *x,
 
 	if (x->props.mode == XFRM_MODE_TRANSPORT && bridge)
 		return false;
-	if (likely(this_cpu_read(in_hand) == skb))
+	if (likely(this_cpu_read(in_hand.skb) == skb))
 		return true;
 	/*
 	 * GRO calls xfrm_input() past our handlers, in soft interrupts.  So may
@@ -384,7 +408,7 @@ static int received(struct sk_buff *skb, int err)
 		xport_count(port, XPORT_RX_DOWN);
 		err = -ENETDOWN;
 	} else if (err) {
-		xport_count(port, XPORT_RX_TRANSFORM);
+		xport_count(port, refusal(skb, xs_net(x)));
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_dropped);
 		return 0;
@@ -403,25 +427,37 @@ static int received(struct sk_buff *skb, int err)
 
 /* The handlers of the protocols, which also say what is being handled. */
 
+static struct hand take_in_hand(struct sk_buff *skb)
+{
+	struct hand before = *this_cpu_ptr(&in_hand);
+
+	this_cpu_write(in_hand.skb, skb);
+	this_cpu_write(in_hand.mode_errors, mode_errors(dev_net(skb->dev)));
+	return before;
+}
+
+static void put_down(struct hand before)
+{
+	*this_cpu_ptr(&in_hand) = before;
+}
+
 static int receive4(struct sk_buff *skb)
 {
-	struct sk_buff *before = this_cpu_read(in_hand);
+	struct hand before = take_in_hand(skb);
 	int ret;
 
-	this_cpu_write(in_hand, skb);
 	ret = xfrm4_rcv(skb);
-	this_cpu_write(in_hand, before);
+	put_down(before);
 	return ret;
 }
 
 static int receive6(struct sk_buff *skb)
 {
-	struct sk_buff *before = this_cpu_read(in_hand);
+	struct hand before = take_in_hand(skb);
 	int ret;
 
-	this_cpu_write(in_hand, skb);
 	ret = xfrm6_rcv(skb);
-	this_cpu_write(in_hand, before);
+	put_down(before);
 	return ret;
 }
 
@@ -429,12 +465,11 @@ static int receive6(struct sk_buff *skb)
 static int receive_encap(struct sk_buff *skb, int nexthdr, __be32 spi,
 			 int encap)
 {
-	struct sk_buff *before = this_cpu_read(in_hand);
+	struct hand before = take_in_hand(skb);
 	int ret;
 
-	this_cpu_write(in_hand, skb);
 	ret = xfrm_input(skb, nexthdr, spi, encap);
-	this_cpu_write(in_hand, before);
+	put_down(before);
 	return ret;
 }
 
