@@ -107,6 +107,20 @@ static enum xport_reason refusal(const struct sk_buff *skb, struct net *net)
 }
 
 /*
+ * A packet that came out of a tunnel and is for another SA has to be one that
+ * the policy lets come out of the first; else no policy would ever ask for that
+ * one.  Not what the device below has decrypted, which has come out of nothing
+ * yet.
+ */
+static bool may_go_in(struct sk_buff *skb, unsigned short family)
+{
+	const struct sec_path *sp = skb_sec_path(skb);
+
+	return likely(!sp || !sp->len) || xfrm_offload(skb) ||
+	       xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, family);
+}
+
+/*
  * The kernel takes crypto offload of the SA for permission where there is no
  * policy.  Where a policy has permitted a packet of tunnel or BEET mode, the
  * last SA is one of those that it has verified.
@@ -443,9 +457,14 @@ static void put_down(struct hand before)
 
 static int receive4(struct sk_buff *skb)
 {
-	struct hand before = take_in_hand(skb);
+	struct hand before;
 	int ret;
 
+	if (!may_go_in(skb, AF_INET)) {
+		kfree_skb(skb);
+		return 0;
+	}
+	before = take_in_hand(skb);
 	ret = xfrm4_rcv(skb);
 	put_down(before);
 	return ret;
@@ -453,9 +472,14 @@ static int receive4(struct sk_buff *skb)
 
 static int receive6(struct sk_buff *skb)
 {
-	struct hand before = take_in_hand(skb);
+	struct hand before;
 	int ret;
 
+	if (!may_go_in(skb, AF_INET6)) {
+		kfree_skb(skb);
+		return 0;
+	}
+	before = take_in_hand(skb);
 	ret = xfrm6_rcv(skb);
 	put_down(before);
 	return ret;
@@ -465,9 +489,14 @@ static int receive6(struct sk_buff *skb)
 static int receive_encap(struct sk_buff *skb, int nexthdr, __be32 spi,
 			 int encap)
 {
-	struct hand before = take_in_hand(skb);
+	struct hand before;
 	int ret;
 
+	if (!may_go_in(skb, XFRM_SPI_SKB_CB(skb)->family)) {
+		kfree_skb(skb);
+		return 0;
+	}
+	before = take_in_hand(skb);
 	ret = xfrm_input(skb, nexthdr, spi, encap);
 	put_down(before);
 	return ret;
