@@ -325,6 +325,9 @@ static int take(struct xport *port, struct sk_buff *skb,
 		skb_scrub_packet(skb, true);
 	else if (moved)
 		skb->mark = 0;
+	/* The stack routes it anew, as a packet that came in by this device. */
+	if (transport && !bridge)
+		skb_dst_drop(skb);
 	if (port->external && !attach_metadata(skb, x->if_id, link, bridge)) {
 		xport_count(port, XPORT_RX_NO_MEMORY);
 		return -ENOMEM;
@@ -339,20 +342,21 @@ static int take(struct xport *port, struct sk_buff *skb,
 }
 
 /*
- * Whether xfrm_input() goes on with SKB itself once it is a packet of its port,
+ * Whether xfrm_input() goes on with SKB itself once it is a packet of PORT,
  * whose packets a bridge takes if BRIDGE.
  *
  * Not in transport mode into a bridge: it would route the packet to its own
- * address.  And not behind a cipher that has worked asynchronously: there
+ * address.  Nor with metadata, which IPv4 takes for a route that leads nowhere.
+ * And not behind a cipher that has worked asynchronously: there
  * xfrm_input() holds the device below and lets go of the device that the packet
  * has *then*.
  */
-static bool goes_on(struct sk_buff *skb, const struct xfrm_state *x,
-		    bool bridge)
+static bool goes_on(const struct xport *port, struct sk_buff *skb,
+		    const struct xfrm_state *x, bool bridge)
 {
 	const struct xfrm_offload *xo = xfrm_offload(skb);
 
-	if (x->props.mode == XFRM_MODE_TRANSPORT && bridge)
+	if (x->props.mode == XFRM_MODE_TRANSPORT && (bridge || port->external))
 		return false;
 	if (likely(this_cpu_read(in_hand.skb) == skb))
 		return true;
@@ -426,7 +430,7 @@ static int received(struct sk_buff *skb, int err)
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_dropped);
 		return 0;
-	} else if (goes_on(skb, x, bridge)) {
+	} else if (goes_on(port, skb, x, bridge)) {
 		err = take(port, skb, x, bridge, &whole);
 	} else {
 		take_copy(port, skb, x, bridge);
