@@ -397,6 +397,48 @@ static void take_copy(struct xport *port, struct sk_buff *skb,
 	arrive(out);
 }
 
+#if IS_REACHABLE(CONFIG_INET_XFRM_TUNNEL) && \
+	IS_REACHABLE(CONFIG_INET6_XFRM_TUNNEL)
+#define XPORT_IPCOMP
+#endif
+
+/*
+ * Whether SKB, which X has decrypted, is one that IPComp has left as it was
+ * since it would not have become smaller (RFC 3173, 2.2): IP in IP, for which
+ * the kernel gives each IPComp SA one of that kind.
+ */
+static bool is_uncompressed(struct sk_buff *skb, struct xfrm_state *x)
+{
+#ifdef XPORT_IPCOMP
+	u8 protocol = XFRM_MODE_SKB_CB(skb)->protocol;
+	struct net *net = xs_net(x);
+	struct xfrm_state *t;
+	__be32 spi;
+	bool ours;
+
+	if (likely(x->props.mode != XFRM_MODE_TRANSPORT ||
+		   (protocol != IPPROTO_IPIP && protocol != IPPROTO_IPV6)))
+		return false;
+	if (x->props.family == AF_INET) {
+		spi = ip_hdr(skb)->saddr;
+		protocol = IPPROTO_IPIP;
+	} else {
+		spi = xfrm6_tunnel_spi_lookup(net, (const xfrm_address_t *)
+						   &ipv6_hdr(skb)->saddr);
+		protocol = IPPROTO_IPV6;
+	}
+	t = spi ? xfrm_state_lookup(net, skb->mark, &x->id.daddr, spi,
+				    protocol, x->props.family) : NULL;
+	if (!t)
+		return false;
+	ours = t->if_id == x->if_id;
+	xfrm_state_put(t);
+	return ours;
+#else
+	return false;
+#endif
+}
+
 /*
  * The transformation of SKB has ended, with ERR.  Returns 1 if it is no
  * packet of ours, 0 to go on with it, a negative errno to drop it.
@@ -429,6 +471,9 @@ static int received(struct sk_buff *skb, int err)
 		xport_count(port, refusal(skb, xs_net(x)));
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_dropped);
+		return 0;
+	} else if (is_uncompressed(skb, x)) {
+		/* The stack will find the other SA, and we the packet again. */
 		return 0;
 	} else if (goes_on(port, skb, x, bridge)) {
 		err = take(port, skb, x, bridge, &whole);
@@ -526,6 +571,95 @@ static int receive_encap(struct sk_buff *skb, int nexthdr, __be32 spi,
 	.priority = 10, \
 }
 
+#ifdef XPORT_IPCOMP
+/* IP in IP: the address stands for the SPI. */
+
+static int receive_ip4(struct sk_buff *skb)
+{
+	struct hand before = take_in_hand(skb);
+	int ret;
+
+	ret = xfrm4_rcv_spi(skb, IPPROTO_IPIP, ip_hdr(skb)->saddr);
+	put_down(before);
+	return ret;
+}
+
+static int receive_ip6(struct sk_buff *skb)
+{
+	const struct in6_addr *from = &ipv6_hdr(skb)->saddr;
+	struct hand before = take_in_hand(skb);
+	__be32 spi;
+	int ret;
+
+	spi = xfrm6_tunnel_spi_lookup(dev_net(skb->dev),
+				      (const xfrm_address_t *)from);
+	ret = xfrm6_rcv_spi(skb, IPPROTO_IPV6, spi, NULL);
+	put_down(before);
+	return ret;
+}
+
+/*
+ * Behind the tunnel devices, which know what is theirs, and before the kernel's
+ * own handlers, whose priorities nobody else may have: 4 and 3 for IPv4, 3 for
+ * IPv6.
+ */
+#define TUNNEL4(PRIORITY) { \
+	.handler = receive_ip4, \
+	.cb_handler = received, \
+	.err_handler = xport_error4, \
+	.priority = (PRIORITY), \
+}
+#define TUNNEL6 { \
+	.handler = receive_ip6, \
+	.cb_handler = received, \
+	.err_handler = xport_error6, \
+	.priority = 2, \
+}
+
+/* By what is inside. */
+static const unsigned short families[] = { AF_INET, AF_INET6 };
+static struct xfrm_tunnel tunnels4[] = { TUNNEL4(3), TUNNEL4(2) };
+static struct xfrm6_tunnel tunnels6[] = { TUNNEL6, TUNNEL6 };
+
+static void unregister_tunnels(int n4, int n6)
+{
+	while (n6-- > 0)
+		xfrm6_tunnel_deregister(&tunnels6[n6], families[n6]);
+	while (n4-- > 0)
+		xfrm4_tunnel_deregister(&tunnels4[n4], families[n4]);
+}
+
+static int register_tunnels(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		err = xfrm4_tunnel_register(&tunnels4[i], families[i]);
+		if (err) {
+			unregister_tunnels(i, 0);
+			return err;
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		err = xfrm6_tunnel_register(&tunnels6[i], families[i]);
+		if (err) {
+			unregister_tunnels(ARRAY_SIZE(families), i);
+			return err;
+		}
+	}
+	return 0;
+}
+#else
+static void unregister_tunnels(int n4, int n6)
+{
+}
+
+static int register_tunnels(void)
+{
+	return 0;
+}
+#endif
+
 static const u8 protocols[] = { IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP };
 static struct xfrm4_protocol handlers4[] = { HANDLER4, HANDLER4, HANDLER4 };
 static struct xfrm6_protocol handlers6[] = { HANDLER6, HANDLER6, HANDLER6 };
@@ -556,6 +690,12 @@ int xport_receive_init(void)
 			return err;
 		}
 	}
+	err = register_tunnels();
+	if (err) {
+		unregister_handlers(ARRAY_SIZE(protocols),
+				    ARRAY_SIZE(protocols));
+		return err;
+	}
 	xfrm_if_register_cb(&if_cb);
 	return 0;
 }
@@ -563,6 +703,7 @@ int xport_receive_init(void)
 void xport_receive_exit(void)
 {
 	xfrm_if_unregister_cb();
+	unregister_tunnels(2, 2);
 	unregister_handlers(ARRAY_SIZE(protocols), ARRAY_SIZE(protocols));
 	/* Callers of the session callback hold an RCU read lock only. */
 	synchronize_net();

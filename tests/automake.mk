@@ -106,6 +106,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-restart.at \
 	tests/system-bench.at \
 	tests/system-fault.at \
+	tests/system-kmod-paths.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod.at \
 	tests/system-offload.at
