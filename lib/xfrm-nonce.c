@@ -566,7 +566,10 @@ xfrm_nonce_close(struct xfrm_nonce_store *store)
         close(store->fd);
     }
     if (store->lock_fd >= 0) {
-        close(store->lock_fd);          /* Gives the lock up. */
+        /* close() alone gives it up when nobody else has the file open any more:
+         * not a child that was made meanwhile, nor who looks at /proc. */
+        flock(store->lock_fd, LOCK_UN);
+        close(store->lock_fd);
     }
     free(store->path);
     free(store->damaged_path);

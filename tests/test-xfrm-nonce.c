@@ -454,21 +454,30 @@ test_nonce_compact(struct ovs_cmdl_context *ctx)
     xfrm_nonce_close(store);
 }
 
-/* nonce-lock FILE: a second opener is refused while the first is there. */
+/* nonce-lock FILE: a second opener is refused while the first is there, and not
+ * any more when it has closed the store, even if a child still has the file. */
 static void
 test_nonce_lock(struct ovs_cmdl_context *ctx)
 {
     const char *path = ctx->argv[1];
     struct xfrm_nonce_store *a, *b;
     char *text;
+    pid_t child;
 
     ovs_assert(!xfrm_nonce_open(path, &a, &text));
     ovs_assert(xfrm_nonce_open(path, &b, &text) == EWOULDBLOCK && !b);
     printf("%s\n", text);
     free(text);
+    child = fork();
+    ovs_assert(child >= 0);
+    if (!child) {
+        pause();
+        _exit(0);
+    }
     xfrm_nonce_close(a);
     ovs_assert(!xfrm_nonce_open(path, &b, &text));
     xfrm_nonce_close(b);
+    ovs_assert(!kill(child, SIGKILL) && waitpid(child, NULL, 0) == child);
     xfrm_nonce_close(NULL);
 }
 
