@@ -161,6 +161,14 @@ xfrm_file_stamp_equals(const struct xfrm_file_stamp *a,
             && timespec_equals(&a->ctime, &b->ctime));
 }
 
+/* The mode that a file should have: one of root's, if we are not root, is read
+ * by right of our group. */
+static const char *
+good_mode(const struct stat *st)
+{
+    return st->st_uid == geteuid() ? "600" : "640";
+}
+
 static int
 check_file(const char *path, const struct stat *st, size_t max,
            char **errorp)
@@ -178,15 +186,15 @@ check_file(const char *path, const struct stat *st, size_t max,
         return EPERM;
     }
     if (mode & 0007) {
-        *errorp = xasprintf("is %s by others (mode %04o): run chmod 600 %s",
+        *errorp = xasprintf("is %s by others (mode %04o): run chmod %s %s",
                             mode & 0004 ? "readable"
                             : mode & 0002 ? "writable" : "executable",
-                            mode, path);
+                            mode, good_mode(st), path);
         return EPERM;
     }
     if (mode & 0020) {
         *errorp = xasprintf("is writable by its group (mode %04o): run chmod "
-                            "600 %s", mode, path);
+                            "%s %s", mode, good_mode(st), path);
         return EPERM;
     }
     if (st->st_size < 0 || (uintmax_t) st->st_size > max) {
@@ -195,6 +203,26 @@ check_file(const char *path, const struct stat *st, size_t max,
         return EFBIG;
     }
     return 0;
+}
+
+/* Why a file that passed the checks could not be opened, malloc'd. */
+static char *
+open_error(const char *path, const struct stat *st, int error)
+{
+    unsigned int mode = st->st_mode & 07777;
+
+    if (error != EACCES) {
+        return xstrdup(ovs_strerror(error));
+    }
+    return st->st_uid == geteuid()
+        ? xasprintf("%s (mode %04o): run chmod 600 %s", ovs_strerror(error),
+                    mode, path)
+        : xasprintf("%s: it belongs to user %ju and group %ju (mode %04o), "
+                    "and %s runs as user %ju and group %ju: run chgrp %ju %s "
+                    "&& chmod 640 %s", ovs_strerror(error),
+                    (uintmax_t) st->st_uid, (uintmax_t) st->st_gid, mode,
+                    program_name, (uintmax_t) geteuid(), (uintmax_t) getegid(),
+                    (uintmax_t) getegid(), path, path);
 }
 
 /* Reads up to 'size' bytes; returns the number, or a negative errno. */
@@ -267,7 +295,7 @@ xfrm_file_read(const char *path, size_t max, struct xfrm_file_stamp *stamp,
                 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &file.st)) {
         error = errno;
-        what = xstrdup(ovs_strerror(error));
+        what = open_error(path, &file.st, error);
         goto exit;
     }
     stamp_from_stat(stamp, &file.st);

@@ -54,6 +54,8 @@ int xfrm_nonce_write_anew(struct xfrm_nonce_store *, bool damaged);
 int xfrm_nonce_mourn(struct xfrm_nonce_store *);
 bool xfrm_nonce_had_log(const struct xfrm_nonce_store *);
 int xfrm_nonce_load(struct xfrm_nonce_store *, char **errorp);
+char *xfrm_nonce_advice(const struct xfrm_nonce_store *, const char *file,
+                        int error);
 
 /* For tests: what is about to be done to the disk ("create", "write", "sync",
  * "rename", "sync-dir").  "sync" has a descriptor, "write" the rest as well. */

@@ -226,9 +226,12 @@ xfrm_nonce_load(struct xfrm_nonce_store *store, char **errorp)
             }
         }
         if (error) {
-            *errorp = xasprintf("nonce state file \"%s\": %s", store->path,
+            char *advice = xfrm_nonce_advice(store, store->path, error);
+
+            *errorp = xasprintf("nonce state file \"%s\": %s%s", store->path,
                                 error == ELOOP ? "is a symbolic link"
-                                : ovs_strerror(error));
+                                : ovs_strerror(error), advice);
+            free(advice);
         }
         return error;
     }

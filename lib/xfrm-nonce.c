@@ -414,13 +414,56 @@ undo(struct xfrm_nonce_store *store, const struct nonce_undo *u)
     }
 }
 
+/* What to do if 'error' means that we may not open or make 'file', which is one
+ * of the store's: a clause to put behind what went wrong, malloc'd, maybe empty.
+ * All of the store's files then belong to whom the daemon was before --user. */
+char *
+xfrm_nonce_advice(const struct xfrm_nonce_store *store, const char *file,
+                  int error)
+{
+    uintmax_t uid = geteuid();
+    uintmax_t gid = getegid();
+    char *advice = NULL;
+    struct stat s;
+
+    if (error != EACCES && error != EPERM) {
+        return xstrdup("");
+    }
+    if (!lstat(file, &s)) {
+        unsigned int mode = s.st_mode & 07777;
+
+        return s.st_uid != uid
+            ? xasprintf(": it belongs to user %ju (mode %04o), and "
+                        "ovs-vswitchd runs as user %ju: run chown %ju:%ju "
+                        "%s*", (uintmax_t) s.st_uid, mode, uid, uid, gid,
+                        store->path)
+            : xasprintf(": it has mode %04o: run chmod 600 %s*", mode,
+                        store->path);
+    }
+
+    char *dir = dir_name(file);
+    if (!stat(dir, &s) && access(dir, W_OK | X_OK)) {
+        advice = xasprintf(": the directory %s belongs to user %ju (mode "
+                           "%04o), and ovs-vswitchd, which runs as user %ju, "
+                           "must be able to make files there", dir,
+                           (uintmax_t) s.st_uid,
+                           (unsigned int) s.st_mode & 07777, uid);
+    }
+    free(dir);
+    return advice ? advice : xstrdup("");
+}
+
 static char *
 write_error(const struct xfrm_nonce_store *store, int error)
 {
-    return xasprintf("the nonce state file \"%s\" cannot be written "
-                     "(%s), and without it no SA whose cipher runs in "
-                     "counter mode is installed",
-                     store->path, ovs_strerror(error));
+    char *advice = xfrm_nonce_advice(store, store->tmp_path, error);
+    char *message = xasprintf("the nonce state file \"%s\" cannot be written "
+                              "(%s), and without it no SA whose cipher runs "
+                              "in counter mode is installed%s",
+                              store->path, ovs_strerror(error), advice);
+
+    free(advice);
+    return message;
 }
 
 /* Records 'mark' for 'fp', in memory and on disk or not at all; within a
@@ -516,8 +559,12 @@ xfrm_nonce_open(const char *path, struct xfrm_nonce_store **storep,
                           | O_NONBLOCK, 0600);
     if (store->lock_fd < 0) {
         error = errno;
+
+        char *advice = xfrm_nonce_advice(store, lock_path, error);
         *errorp = xasprintf("nonce state file \"%s\": cannot open \"%s\" "
-                            "(%s)", path, lock_path, ovs_strerror(error));
+                            "(%s)%s", path, lock_path, ovs_strerror(error),
+                            advice);
+        free(advice);
     } else if (flock(store->lock_fd, LOCK_EX | LOCK_NB)) {
         error = errno;
         *errorp = error == EWOULDBLOCK
