@@ -97,6 +97,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/xfrm-sites-macros.at \
 	tests/system-xfrm.at \
 	tests/system-xfrm-life.at \
+	tests/system-user.at \
 	tests/system-backend.at \
 	tests/system-clock.at \
 	tests/system-db.at \

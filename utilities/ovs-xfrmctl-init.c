@@ -11,27 +11,78 @@
 #include "ovs-xfrmctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "dirs.h"
+#include "lockfile.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "ovsdb-error.h"
 #include "ovsdb/log.h"
 #include "timeval.h"
 #include "util.h"
 
+/* Who runs the server and will open the file. */
+struct server {
+    const char *target;         /* For ovs-appctl. */
+    uid_t uid;
+    gid_t gid;
+};
+
+/* Until back_to_root() we are who runs 'server', if we are root and it is not.
+ * What root made, in a directory where somebody else may put links as well,
+ * would be none of the server's: neither the file nor the lock beside it. */
+static void
+become(const struct server *server)
+{
+    if (!geteuid() && server->uid
+        && (setegid(server->gid) || seteuid(server->uid))) {
+        ctl_fatal("cannot become user %ju, who runs ovsdb-server (%s)",
+                  (uintmax_t) server->uid, ovs_strerror(errno));
+    }
+}
+
+static void
+back_to_root(void)
+{
+    if (geteuid() != getuid() && (seteuid(getuid()) || setegid(getgid()))) {
+        ctl_fatal("cannot become root again (%s)", ovs_strerror(errno));
+    }
+}
+
+/* Removes the new database file and its lock. */
+static void
+remove_file(const char *file_name)
+{
+    char *lock_name = lockfile_name(file_name);
+
+    unlink(file_name);
+    unlink(lock_name);
+    free(lock_name);
+}
+
 /* Creates the database file 'file_name', with nothing in it. */
 static void
-create_file(const char *file_name)
+create_file(const char *file_name, const struct server *server)
 {
+    char *dir = dir_name(file_name);
     struct ovsdb_error *error;
     struct ovsdb_log *log;
 
     /* It will hold keys. */
     umask(077);
+    become(server);
+    /* What Open vSwitch says of a lock that it cannot make is no help. */
+    if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS)) {
+        ctl_fatal("cannot create database file %s as user %ju: %s: %s",
+                  file_name, (uintmax_t) geteuid(), dir, ovs_strerror(errno));
+    }
+    free(dir);
     error = ovsdb_log_open(file_name, OVSDB_MAGIC, OVSDB_LOG_CREATE_EXCL, -1,
                            &log);
     if (!error) {
@@ -41,14 +92,68 @@ create_file(const char *file_name)
         }
         ovsdb_log_close(log);
         if (error) {
-            unlink(file_name);
+            remove_file(file_name);
         }
     }
     if (error) {
         char *s = ovsdb_error_to_string_free(error);
 
-        ctl_fatal("cannot create database file %s: %s", file_name, s);
+        ctl_fatal("cannot create database file %s as user %ju: %s", file_name,
+                  (uintmax_t) geteuid(), s);
     }
+    back_to_root();
+}
+
+/* What to do about a file that was there, and that the server did not take: a
+ * clause to put behind the reason, malloc'd, maybe empty. */
+static char *
+advise_owner(const char *file_name, const struct server *server)
+{
+    char *lock_name = lockfile_name(file_name);
+    const char *files[] = { file_name, lock_name };
+    struct ds advice = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        struct stat st;
+
+        if (server->uid && !lstat(files[i], &st)
+            && st.st_uid != server->uid) {
+            if (!advice.length) {
+                ds_put_format(&advice, ": it belongs to user %ju, and "
+                              "ovsdb-server runs as user %ju: run chown "
+                              "%ju:%ju", (uintmax_t) st.st_uid,
+                              (uintmax_t) server->uid,
+                              (uintmax_t) server->uid,
+                              (uintmax_t) server->gid);
+            }
+            ds_put_format(&advice, " %s", files[i]);
+        }
+    }
+    free(lock_name);
+    return ds_steal_cstr(&advice);
+}
+
+/* Has the server open 'file_name', which is new if 'created' says so. */
+static void
+add_file(const char *file_name, const struct server *server, bool created)
+{
+    bool refused;
+    char *error = xfrmctl_unixctl(server->target, "ovsdb-server/add-db",
+                                  file_name, &refused);
+
+    if (!error) {
+        return;
+    }
+    if (!created) {
+        ctl_fatal("cannot add %s to ovsdb-server: %s%s", file_name, error,
+                  advise_owner(file_name, server));
+    }
+    /* Without an answer the server may have it. */
+    if (refused) {
+        become(server);
+        remove_file(file_name);
+    }
+    ctl_fatal("cannot add %s to ovsdb-server: %s", file_name, error);
 }
 
 /* Where the database file is to be, malloc'd.  The server has a working
@@ -84,7 +189,8 @@ advise(const char *file_name)
 static bool
 add_database(const struct ctl_command *c)
 {
-    const char *server = shash_find_data(&c->options, "--server");
+    const char *target = shash_find_data(&c->options, "--server");
+    struct server server = { .target = target ? target : "ovsdb-server" };
     const char *file = shash_find_data(&c->options, "--db-file");
     char *file_name, *error;
     bool exists;
@@ -103,14 +209,14 @@ add_database(const struct ctl_command *c)
         free(file_name);
         return false;
     }
-    if (!exists) {
-        create_file(file_name);
-    }
-    error = xfrmctl_unixctl(server ? server : "ovsdb-server",
-                            "ovsdb-server/add-db", file_name);
+    error = xfrmctl_unixctl_owner(server.target, &server.uid, &server.gid);
     if (error) {
         ctl_fatal("cannot add %s to ovsdb-server: %s", file_name, error);
     }
+    if (!exists) {
+        create_file(file_name, &server);
+    }
+    add_file(file_name, &server, !exists);
     if (!xfrmctl_rpc_has_database(xfrmctl.db, &error)) {
         ctl_fatal("%s was added to ovsdb-server, but %s has no database "
                   "OVS_XFRM%s%s; are they the same server (--server, --db)?",

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "daemon.h"
@@ -180,10 +181,31 @@ unixctl_path(const char *target, char **errorp)
     return path;
 }
 
-/* Sends 'command' with one argument to 'target'.  Returns NULL, or a malloc'd
+/* Who runs the program that listens at 'target'.  Returns NULL, or a malloc'd
  * reason. */
 char *
-xfrmctl_unixctl(const char *target, const char *command, const char *argument)
+xfrmctl_unixctl_owner(const char *target, uid_t *uid, gid_t *gid)
+{
+    struct stat st;
+    char *error;
+    char *path = unixctl_path(target, &error);
+
+    if (path && stat(path, &st)) {
+        error = xasprintf("cannot talk to %s (%s)", path, ovs_strerror(errno));
+    } else if (path) {
+        *uid = st.st_uid;
+        *gid = st.st_gid;
+    }
+    free(path);
+    return error;
+}
+
+/* Sends 'command' with one argument to 'target'.  Returns NULL, or a malloc'd
+ * reason, and then tells in '*refused' whether it is certain that nothing was
+ * done. */
+char *
+xfrmctl_unixctl(const char *target, const char *command, const char *argument,
+                bool *refused)
 {
     char *args[] = { CONST_CAST(char *, argument) };
     struct jsonrpc *client;
@@ -191,6 +213,7 @@ xfrmctl_unixctl(const char *target, const char *command, const char *argument)
     char *error, *path;
     int retval;
 
+    *refused = true;
     path = unixctl_path(target, &error);
     if (!path) {
         return error;
@@ -199,6 +222,7 @@ xfrmctl_unixctl(const char *target, const char *command, const char *argument)
     if (!retval) {
         retval = unixctl_client_transact(client, command, ARRAY_SIZE(args),
                                          args, &result, &complaint);
+        *refused = !retval;
         jsonrpc_close(client);
     }
     if (retval) {

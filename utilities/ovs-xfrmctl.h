@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "compiler.h"
 #include "db-ctl-base.h"
@@ -136,7 +137,8 @@ char *xfrmctl_import_read(const char *file_name, struct json **);
 char *xfrmctl_rpc(const char *db, const char *method, struct json *params,
                   struct json **resultp);
 bool xfrmctl_rpc_has_database(const char *db, char **errorp);
+char *xfrmctl_unixctl_owner(const char *target, uid_t *, gid_t *);
 char *xfrmctl_unixctl(const char *target, const char *command,
-                      const char *argument);
+                      const char *argument, bool *refused);
 
 #endif /* ovs-xfrmctl.h */
