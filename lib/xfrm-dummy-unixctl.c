@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,10 +177,37 @@ cmd_reset(struct unixctl_conn *conn, int argc OVS_UNUSED,
     reply(conn, 0);
 }
 
-static void
-cmd_sa_add(struct unixctl_conn *conn, int argc OVS_UNUSED,
-           const char *argv[], void *aux OVS_UNUSED)
+/* Reads a key in hexadecimal from the first line of 'file_name'. */
+static int
+read_key(const char *file_name, struct xfrm_secret *key)
 {
+    FILE *stream = fopen(file_name, "r");
+    char line[2 * XFRM_SECRET_MAX + 2];
+    char *message;
+    int error;
+
+    if (!stream) {
+        return errno;
+    }
+    error = fgets(line, sizeof line, stream) ? 0 : EINVAL;
+    fclose(stream);
+    if (!error) {
+        line[strcspn(line, "\n")] = '\0';
+        error = xfrm_secret_from_hex(key, line, &message);
+        if (error) {
+            free(message);
+        }
+    }
+    xfrm_wipe(line, sizeof line);
+    return error;
+}
+
+/* The key is in a file, since arguments of commands go to the log. */
+static void
+cmd_sa_add(struct unixctl_conn *conn, int argc, const char *argv[],
+           void *aux OVS_UNUSED)
+{
+    struct xfrm_secret key = { NULL, 0 };
     struct xfrm_addr src, dst;
     uint64_t if_id, spi;
 
@@ -187,8 +215,18 @@ cmd_sa_add(struct unixctl_conn *conn, int argc OVS_UNUSED,
         && parse_addr(conn, argv[2], &src)
         && parse_addr(conn, argv[3], &dst)
         && parse_number(conn, argv[4], UINT32_MAX, &spi)) {
-        reply(conn, xfrm_dummy_sa_add(if_id, &src, &dst, spi));
+        int error = argc > 5 ? read_key(argv[5], &key) : 0;
+
+        if (!error) {
+            error = (argc > 5
+                     ? xfrm_dummy_sa_add_key(
+                         if_id, &src, &dst, spi,
+                         xfrm_algo_from_name("aes128gcm16"), &key)
+                     : xfrm_dummy_sa_add(if_id, &src, &dst, spi));
+        }
+        reply(conn, error);
     }
+    xfrm_secret_destroy(&key);
 }
 
 static void
@@ -439,7 +477,7 @@ xfrm_dummy_unixctl_init(void)
         { "log", "[clear]", 0, 1, cmd_log },
         { "calls", "[clear]", 0, 1, cmd_calls },
         { "reset", "", 0, 0, cmd_reset },
-        { "sa-add", "IF_ID SRC DST SPI", 4, 4, cmd_sa_add },
+        { "sa-add", "IF_ID SRC DST SPI [KEY_FILE]", 4, 5, cmd_sa_add },
         { "sa-del", "DST SPI", 2, 2, cmd_sa_del },
         { "policy-set", "IF_ID in|out|fwd SRC DST", 4, 4, cmd_policy_set },
         { "policy-del", "IF_ID in|out|fwd", 2, 2, cmd_policy_del },

@@ -328,6 +328,17 @@ int
 xfrm_dummy_sa_add(uint32_t if_id, const struct xfrm_addr *src,
                   const struct xfrm_addr *dst, uint32_t spi)
 {
+    const struct xfrm_secret none = { NULL, 0 };
+
+    return xfrm_dummy_sa_add_key(if_id, src, dst, spi, NULL, &none);
+}
+
+int
+xfrm_dummy_sa_add_key(uint32_t if_id, const struct xfrm_addr *src,
+                      const struct xfrm_addr *dst, uint32_t spi,
+                      const struct xfrm_algo *algo,
+                      const struct xfrm_secret *key)
+{
     int error = 0;
 
     xdummy_lock();
@@ -342,6 +353,8 @@ xfrm_dummy_sa_add(uint32_t if_id, const struct xfrm_addr *src,
         sa->state.spec.src = *src;
         sa->state.spec.dst = *dst;
         sa->state.spec.dir = XFRM_DIR_OUT;
+        sa->state.spec.algo = algo;
+        xfrm_secret_clone(&sa->state.spec.key, key);
         xdummy_insert_sa(sa);
         xdummy_tell_sa(NULL, &sa->state.spec, false);
     }

@@ -73,9 +73,14 @@ unsigned int xfrm_dummy_n_writes(void);     /* Lines in the log. */
 void xfrm_dummy_calls(struct ds *, bool clear);
 
 /* Foreign changes, with the events that the kernel would send.  Those that
- * return int give 0 or a positive errno. */
+ * return int give 0 or a positive errno.  A foreign SA has no key, or 'key',
+ * of an algorithm of ours. */
 int xfrm_dummy_sa_add(uint32_t if_id, const struct xfrm_addr *src,
                       const struct xfrm_addr *dst, uint32_t spi);
+int xfrm_dummy_sa_add_key(uint32_t if_id, const struct xfrm_addr *src,
+                          const struct xfrm_addr *dst, uint32_t spi,
+                          const struct xfrm_algo *,
+                          const struct xfrm_secret *key);
 int xfrm_dummy_sa_del(const struct xfrm_addr *dst, uint32_t spi);
 void xfrm_dummy_policy_set(const struct xfrm_policy_spec *);
 int xfrm_dummy_policy_del(uint32_t if_id, enum xfrm_dir);

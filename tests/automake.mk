@@ -105,6 +105,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-leak.at \
 	tests/system-rekey.at \
 	tests/system-restart.at \
+	tests/system-secrecy.at \
 	tests/system-bench.at \
 	tests/system-fault.at \
 	tests/system-kmod-paths.at \

@@ -5,10 +5,12 @@
     find-key.py KEY[,KEY]... FILE...
 
 KEYs are hexadecimal.  Eight bytes in a row are taken for the key: raw, in
-either order; in hexadecimal of either case, also with blanks, colons, commas,
-dashes, "0x" or "\\x" between bytes or words; as decimal or octal numbers or
-escapes with anything between; in base64, also of URLs, at each of the three
-offsets.  FILE may be a directory, which is read with all that is below.
+either order or with the bytes of each word of 2, 4 or 8 bytes swapped; the same
+in hexadecimal of either case, also with blanks, colons, commas, dashes, "0x",
+"\\x", "\\u00" or "%" between bytes or words; as decimal numbers, signed or not,
+or octal ones or escapes with anything between; in base64, also of URLs, at each
+of the three offsets.  FILE may be a directory, which is read with all that is
+below.
 
 Prints FILE, encoding and place for each find and exits with 1; with 0 if there
 is none, with 2 if FILE cannot be read or holds nothing at all.
@@ -27,6 +29,13 @@ def windows(key):
     return [key[i:i + WINDOW] for i in range(len(key) - WINDOW + 1)]
 
 
+def swapped(part):
+    """'part' as words of the other byte order."""
+    for size in 2, 4:
+        yield b"".join(part[i:i + size][::-1]
+                       for i in range(0, len(part), size))
+
+
 def base64_cores(part):
     """What base64 makes of 'part' wherever it begins, neighbours aside."""
     for skip in range(3):
@@ -41,7 +50,7 @@ class Searcher:
         self.raw = set()
         self.hex = set()
         self.base64 = set()
-        self.numbers = {"decimal": set(), "octal": set()}
+        self.numbers = {"decimal": set(), "signed": set(), "octal": set()}
         for key in keys:
             for order in key, key[::-1]:
                 for part in windows(order):
@@ -49,9 +58,16 @@ class Searcher:
                     self.hex.add(part.hex().encode())
                     self.numbers["decimal"].add(
                         b" ".join(b"%d" % byte for byte in part))
+                    self.numbers["signed"].add(
+                        b" ".join(b"%d" % (byte - 256 * (byte > 127))
+                                  for byte in part))
                     self.numbers["octal"].add(
                         b" ".join(b"%o" % byte for byte in part))
             for part in windows(key):
+                # Words of 8 bytes are what the reverse order has, too.
+                for words in swapped(part):
+                    self.raw.add(words)
+                    self.hex.add(words.hex().encode())
                 self.base64.update(base64_cores(part))
 
     def search(self, text):
@@ -60,7 +76,7 @@ class Searcher:
             if part in text:
                 yield "raw", text.index(part)
         # Hexadecimal, once with everything between the digits taken away.
-        squeezed = re.sub(rb"(0x|\\x|[\s:,;\-_.\"'(){}\[\]])+", b"",
+        squeezed = re.sub(rb"(0x|\\x|\\u00|[\s:,;\-_.\"'(){}\[\]%])+", b"",
                           text.lower())
         for name, where in (("hexadecimal", text.lower()),
                             ("hexadecimal in pieces", squeezed)):
@@ -75,8 +91,12 @@ class Searcher:
                 if part in where:
                     yield "base64", where.index(part)
                     break
-        for name, digits in ("decimal", rb"[^0-9]+"), ("octal", rb"[^0-7]+"):
-            where = b" " + re.sub(digits, b" ", text) + b" "
+        for name, others in (("decimal", rb"[^0-9]+"),
+                             ("signed", rb"[^0-9-]+"),
+                             ("octal", rb"[^0-7]+")):
+            where = b" " + re.sub(others, b" ", text) + b" "
+            if name == "signed":
+                where = re.sub(rb" *-", b" -", where)
             # Numbers with leading zeros, as in "\001".
             where = re.sub(rb" 0+(?=[0-9])", b" ", where)
             for part in self.numbers[name]:

@@ -122,15 +122,23 @@ static char *
 write_private(const char *file_name, const char *text)
 {
     char *tmp = xasprintf("%s.tmp%ld", file_name, (long int) getpid());
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    FILE *stream = fd >= 0 ? fdopen(fd, "w") : NULL;
+    FILE *stream = NULL;
     char *error = NULL;
+    int fd;
 
+    /* What an export left that was killed, or a link that somebody put there. */
+    unlink(tmp);
+    fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        stream = fdopen(fd, "w");
+    }
     if (!stream || fputs(text, stream) < 0 || fflush(stream)
         || fsync(fd) || rename(tmp, file_name)) {
         error = xasprintf("cannot write %s (%s)", file_name,
                           ovs_strerror(errno));
-        unlink(tmp);
+        if (fd >= 0) {
+            unlink(tmp);
+        }
     }
     if (stream) {
         fclose(stream);
@@ -398,8 +406,13 @@ xfrmctl_import_read(const char *file_name, struct json **jsonp)
         xfrm_file_free(text, len);
     }
     if (json->type == JSON_STRING) {
-        char *error = xasprintf("%s is not JSON: %s", file_name,
-                                json_string(json));
+        /* Behind the place, Open vSwitch's parser may repeat a word of the
+         * input, such as a key that lost its quotes. */
+        const char *text = json_string(json);
+        int len = strncmp(text, "line ", 5) ? strlen(text)
+                                            : strcspn(text, ":");
+        char *error = xasprintf("%s is not JSON: %.*s", file_name, len, text);
+
         json_destroy(json);
         return error;
     }
