@@ -20,7 +20,7 @@
 #include "util.h"
 #include "xfrm-nonce.h"
 
-static char dir[] = "/tmp/fuzz-nonce.XXXXXX";
+static char *dir;               /* In $TMPDIR: most of a run is files. */
 static char *path;
 
 /* No state file, and nothing that tells of an earlier one. */
@@ -42,12 +42,17 @@ clean_up(void)
 {
     remove_all();
     rmdir(dir);
+    free(path);
+    free(dir);
 }
 
 static void
 set_up(void)
 {
     if (!path) {
+        const char *tmp = getenv("TMPDIR");
+
+        dir = xasprintf("%s/fuzz-nonce.XXXXXX", tmp && *tmp ? tmp : "/tmp");
         if (!mkdtemp(dir)) {
             ovs_fatal(errno, "%s", dir);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Fuzz target: Interface options, and the small texts that the database has
- * (selectors, marks, flags and so on).  An input is lines of KEY=VALUE.  What
+ * (keys, selectors, marks, flags and so on).  An input is lines of KEY=VALUE.  What
  * is accepted must mean the same when it is written and read again. */
 
 #include <config.h>
@@ -9,6 +9,7 @@
 #undef NDEBUG
 #include "tests/fuzz/fuzz.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "util.h"
 #include "xfrm-algo.h"
 #include "xfrm-options.h"
+#include "xfrm-secret.h"
 
 static bool
 fuzz_options(const struct smap *smap)
@@ -79,6 +81,43 @@ fuzz_sel(const struct smap *smap)
     return false;
 }
 
+/* What is said about a key depends on where it has digits and where something
+ * else, but not on which: another of the same shape is refused in the same
+ * words, so that they hold nothing of it. */
+static void
+fuzz_key(const char *s)
+{
+    struct xfrm_secret secret, again;
+    char *error;
+
+    if (!xfrm_secret_from_hex(&secret, s, &error)) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        ovs_assert(!error && secret.len && secret.len <= XFRM_SECRET_MAX);
+        xfrm_secret_format_hex(&secret, &ds);
+        ovs_assert(!xfrm_secret_from_hex(&again, ds_cstr(&ds), &error));
+        ovs_assert(xfrm_secret_equals(&secret, &again));
+        xfrm_secret_destroy(&again);
+        xfrm_secret_destroy(&secret);
+        ds_destroy(&ds);
+    } else {
+        size_t prefix = s[0] == '0' && (s[1] == 'x' || s[1] == 'X') ? 2 : 0;
+        char *other = xstrdup(s);
+        char *other_error;
+
+        ovs_assert(!secret.len && !secret.data);
+        for (char *p = other + prefix; *p; p++) {
+            *p = isxdigit((unsigned char) *p) ? (*p == '5' ? '6' : '5')
+                                              : (*p == '!' ? '?' : '!');
+        }
+        ovs_assert(xfrm_secret_from_hex(&again, other, &other_error));
+        ovs_assert(!strcmp(error, other_error));
+        free(other);
+        fuzz_check_sentence(other_error);
+        fuzz_check_sentence(error);
+    }
+}
+
 static void
 fuzz_value(const char *s)
 {
@@ -114,6 +153,7 @@ fuzz_value(const char *s)
     } else {
         ovs_assert(!strcmp(xfrm_sa_flag_name(flag), s));
     }
+    fuzz_key(s);
     xfrm_algo_nearest(s);
     xfrm_algo_nearest_of(IPPROTO_AH, s);
 }
@@ -162,6 +202,9 @@ fuzz_seed(size_t i, struct ds *seed)
         "mark=0x10/0xff\nmark2=16\nencap=none\nflag=decap-dscp\n"
         "flag2=dont-encap-dscp\nproto=ipcomp\nalgorithm=aes128gcm16\n"
         "src=10.0.0.0/8\n",
+        "src=10.0.0.0/8\nkey=00112233445566778899aabbccddeeff01020304\n"
+        "key2=0xFFEEDDCCBBAA99887766554433221100\nkey3=001122334g5566\n"
+        "key4=0x123\n",
     };
 
     if (i >= ARRAY_SIZE(seeds)) {
