@@ -121,14 +121,19 @@ xfrm_encap_ref(const struct xfrm_addr *local, uint16_t port,
     }
 
     int error = open_socket(local, port, &fd);
-    if (error == EADDRINUSE) {
-        return 0;
-    } else if (error) {
+    if (error) {
         struct ds s = DS_EMPTY_INITIALIZER;
 
-        ds_put_cstr(&s, "options:encap: cannot receive ESP in UDP at ");
+        ds_put_cstr(&s, "encap: cannot receive ESP in UDP at ");
         xfrm_addr_format(local, &s);
-        ds_put_format(&s, " port %"PRIu16": %s", port, ovs_strerror(error));
+        ds_put_format(&s, " port %"PRIu16": ", port);
+        if (error == EADDRINUSE) {
+            ds_put_cstr(&s, "another process has that port; if it is not an "
+                        "IKE daemon, which would receive for all, stop it or "
+                        "choose another port (udp:SPORT:DPORT)");
+        } else {
+            ds_put_cstr(&s, ovs_strerror(error));
+        }
         *errorp = ds_steal_cstr(&s);
         return error;
     }

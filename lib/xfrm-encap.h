@@ -16,9 +16,10 @@
 struct xfrm_encap_socket;
 
 /* Stores a reference to the socket for 'local' and UDP port 'port' (host
- * order) in '*sockp'.  If somebody else holds that port, '*sockp' is NULL and
- * the return value 0: then it is their daemon that receives.  Returns 0 or a
- * positive errno with a sentence in '*errorp' that the caller frees. */
+ * order) in '*sockp'.  Returns 0 or a positive errno with a sentence in
+ * '*errorp' that the caller frees.  With EADDRINUSE it may still be that all is
+ * well: an IKE daemon's socket receives for everybody, but nothing says whether
+ * it is one that has the port. */
 int xfrm_encap_ref(const struct xfrm_addr *local, uint16_t port,
                    struct xfrm_encap_socket **sockp, char **errorp);
 void xfrm_encap_unref(struct xfrm_encap_socket *);

@@ -233,6 +233,10 @@ xfrm_port_report(const struct xfrm_port *port,
     add_trouble(&errors, &port->kernel_trouble);
     add_trouble(&errors, &port->depart_trouble);
     add_trouble(&errors, &port->key_trouble);
+    if (port->encap_error && tally->rx_packets <= port->encap_packets) {
+        /* Else it has been seen to receive for us. */
+        add_error(&errors, port->encap_error);
+    }
     transport = transport && ctx->backend && !caps->sends_transport;
     if (transport) {
         char *text = xasprintf(

@@ -16,7 +16,6 @@
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
-#include "xfrm-encap.h"
 #include "xfrm-plan.h"
 
 VLOG_DEFINE_THIS_MODULE(xfrm_port);
@@ -212,7 +211,8 @@ xfrm_port_destroy(struct xfrm_port *port)
     if (port->gen) {
         xfrm_port_config_destroy(&port->config);
     }
-    xfrm_encap_unref(port->encap);
+    xfrm_port_close_encaps(port);
+    free(port->encap_error);
     free(port->file_error);
     xfrm_trouble_clear(&port->kernel_trouble);
     xfrm_trouble_clear(&port->key_trouble);

@@ -161,7 +161,10 @@ struct xfrm_port {
     bool in_sync;               /* Nothing failed, nothing has changed. */
     bool link_ok;               /* The device exists and is ours. */
     struct xfrm_tally tally;    /* What it has, as last seen. */
-    struct xfrm_encap_socket *encap;    /* NULL: none needed, or theirs. */
+    struct xfrm_encap_socket **encaps;  /* Those that receive ESP in UDP. */
+    size_t n_encaps;
+    char *encap_error;          /* Somebody else has a UDP port, and... */
+    uint64_t encap_packets;     /* ...this was 'tally.rx_packets' then. */
     int mtu;                    /* Inner MTU, or 0 if unknown. */
     int widest_mtu;             /* Of the widest route to a peer, or 0. */
     int outer_mtu;              /* Of the route to 'outer_dst', lately. */
@@ -235,6 +238,12 @@ bool xfrm_port_remove(struct xfrm_port *, struct xfrm_port_context *,
  * routes. */
 bool xfrm_port_reconcile(struct xfrm_port *, struct xfrm_port_context *,
                          bool *wrotep);
+
+/* xfrm-port-link.c.  Whether the port has the socket that 'sa' receives by, if
+ * it needs one; gives all of them back.  What no SA needs any more stays until
+ * the next comparison of the whole port. */
+bool xfrm_port_has_encap(const struct xfrm_port *, const struct xfrm_sa_spec *);
+void xfrm_port_close_encaps(struct xfrm_port *);
 
 /* Corrects what the changed rows of the port ask for and nothing else, without
  * a snapshot.  Returns false if that is not enough, and the port must be

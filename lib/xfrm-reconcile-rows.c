@@ -337,6 +337,12 @@ reconcile(struct xfrm_run *run, struct scope *scope)
     }
     xfrm_run_take_note(run, scope->actual.sas, scope->actual.n_sas);
     choose_sas(run, scope);
+    for (size_t i = 0; i < run->n_eff; i++) {
+        if (run->ctx->backend->caps.needs_encap_sockets
+            && !xfrm_port_has_encap(port, &run->eff[i])) {
+            return false;
+        }
+    }
     if (!choose_policies(run, scope) || !port->in_sync
         || port->packet.in_policies != xfrm_port_has_packet(port)) {
         return false;
