@@ -28,12 +28,15 @@ enum {
     ENCR_AES_GCM_12 = 19,
     ENCR_AES_GCM_16 = 20,
     ENCR_NULL_AUTH_AES_GMAC = 21,
+    ENCR_CAMELLIA_CBC = 23,
     ENCR_CHACHA20_POLY1305 = 28,
 };
 
 /* Same, Transform Type 3: integrity. */
 enum {
     AUTH_HMAC_SHA1_96 = 2,
+    AUTH_AES_XCBC_96 = 5,
+    AUTH_AES_CMAC_96 = 8,
     AUTH_HMAC_SHA2_256_128 = 12,
     AUTH_HMAC_SHA2_384_192 = 13,
     AUTH_HMAC_SHA2_512_256 = 14,
@@ -46,6 +49,7 @@ enum { IPCOMP_DEFLATE = 2 };
  * cipher's block is. */
 #define ESP_ALIGN 4
 #define AES_BLOCK 16
+#define CAMELLIA_BLOCK 16
 
 /* Every AEAD here has 8 bytes of explicit IV and builds its nonce from salt
  * and IV, and the IV is the sequence number. */
@@ -61,12 +65,14 @@ enum { IPCOMP_DEFLATE = 2 };
 #define CCM(BITS, ICV)                                                  \
     AEAD("aes" #BITS "ccm" #ICV, "rfc4309(ccm(aes))",                   \
          ENCR_AES_CCM_##ICV, (BITS) / 8, 3, ICV)
+#define GCM_ALL(ICV) GCM(128, ICV), GCM(192, ICV), GCM(256, ICV)
+#define CCM_ALL(ICV) CCM(128, ICV), CCM(192, ICV), CCM(256, ICV)
 #define GMAC(BITS)                                                      \
     AEAD("aes" #BITS "gmac", "rfc4543(gcm(aes))",                       \
          ENCR_NULL_AUTH_AES_GMAC, (BITS) / 8, 4, 16)
 
 /* CIPHER and AUTH stand for the argument lists below. */
-#define PAIR(CIPHER, AUTH) PAIR__(CIPHER, AUTH)
+#define PAIR(...) PAIR__(__VA_ARGS__)
 #define PAIR__(CNAME, CKERNEL, ENCR, CKEY, SALT, IV, BLOCK, COUNTER,    \
                ANAME, AKERNEL, INTEG, AKEY, ICV)                        \
     { .name = CNAME "-" ANAME, .kind = XFRM_ALGO_CIPHER_AUTH,           \
@@ -77,7 +83,13 @@ enum { IPCOMP_DEFLATE = 2 };
       .iv_len = IV, .block_len = BLOCK, .icv_len = ICV,                 \
       .counter_mode = COUNTER }
 
-#define AH(AUTH) AH__(AUTH)
+/* A cipher goes with every integrity algorithm. */
+#define CIPHER(...)                                                     \
+    PAIR(__VA_ARGS__, SHA256), PAIR(__VA_ARGS__, SHA384),               \
+    PAIR(__VA_ARGS__, SHA512), PAIR(__VA_ARGS__, XCBC),                 \
+    PAIR(__VA_ARGS__, CMAC), PAIR(__VA_ARGS__, SHA1)
+
+#define AH(...) AH__(__VA_ARGS__)
 #define AH__(ANAME, AKERNEL, INTEG, AKEY, ICV)                          \
     { .name = ANAME, .kind = XFRM_ALGO_AUTH, .proto = IPPROTO_AH,       \
       .auth_name = AKERNEL, .integ_id = INTEG, .auth_key_len = AKEY,    \
@@ -89,6 +101,9 @@ enum { IPCOMP_DEFLATE = 2 };
 #define CTR(BITS)                                                       \
     "aes" #BITS "ctr", "rfc3686(ctr(aes))", ENCR_AES_CTR, (BITS) / 8, 4,\
     8, ESP_ALIGN, true
+#define CAMELLIA(BITS)                                                  \
+    "camellia" #BITS, "cbc(camellia)", ENCR_CAMELLIA_CBC, (BITS) / 8, 0,\
+    CAMELLIA_BLOCK, CAMELLIA_BLOCK, false
 #define NUL                                                             \
     "null", "ecb(cipher_null)", ENCR_NULL, 0, 0, 0, ESP_ALIGN, false
 
@@ -96,35 +111,34 @@ enum { IPCOMP_DEFLATE = 2 };
 #define SHA256 "sha256", "hmac(sha256)", AUTH_HMAC_SHA2_256_128, 32, 16
 #define SHA384 "sha384", "hmac(sha384)", AUTH_HMAC_SHA2_384_192, 48, 24
 #define SHA512 "sha512", "hmac(sha512)", AUTH_HMAC_SHA2_512_256, 64, 32
+#define XCBC "aesxcbc", "xcbc(aes)", AUTH_AES_XCBC_96, 16, 12
+#define CMAC "aescmac", "cmac(aes)", AUTH_AES_CMAC_96, 16, 12
 
-/* Of names that begin alike, the one to recommend comes first: an unfinished
+/* What the Linux kernel and IKEv2's registry have in common, without what RFC
+ * 8221 and RFC 9395 say not to use any more: single and triple DES, Blowfish,
+ * CAST and HMAC-MD5.  (Serpent, Twofish, RIPEMD-160, SM3 and SM4 have no number
+ * in that registry.)
+ *
+ * Of names that begin alike, the one to recommend comes first: an unfinished
  * name is completed with it. */
 static const struct xfrm_algo algos[] = {
-    GCM(128, 16), GCM(192, 16), GCM(256, 16),
-    GCM(128, 12), GCM(256, 12),
-    GCM(128, 8), GCM(256, 8),
-
-    CCM(128, 16), CCM(256, 16),
-    CCM(128, 12), CCM(256, 12),
-    CCM(128, 8), CCM(256, 8),
+    GCM_ALL(16), GCM_ALL(12), GCM_ALL(8),
+    CCM_ALL(16), CCM_ALL(12), CCM_ALL(8),
 
     AEAD("chacha20poly1305", "rfc7539esp(chacha20,poly1305)",
          ENCR_CHACHA20_POLY1305, 32, 4, 16),
 
     /* Integrity without encryption. */
-    GMAC(128), GMAC(256),
+    GMAC(128), GMAC(192), GMAC(256),
 
-    PAIR(CBC(128), SHA256), PAIR(CBC(192), SHA256), PAIR(CBC(256), SHA256),
-    PAIR(CBC(128), SHA384), PAIR(CBC(192), SHA384), PAIR(CBC(256), SHA384),
-    PAIR(CBC(128), SHA512), PAIR(CBC(192), SHA512), PAIR(CBC(256), SHA512),
-    PAIR(CBC(128), SHA1), PAIR(CBC(192), SHA1), PAIR(CBC(256), SHA1),
-
-    PAIR(CTR(128), SHA256), PAIR(CTR(256), SHA256),
+    CIPHER(CBC(128)), CIPHER(CBC(192)), CIPHER(CBC(256)),
+    CIPHER(CTR(128)), CIPHER(CTR(192)), CIPHER(CTR(256)),
+    CIPHER(CAMELLIA(128)), CIPHER(CAMELLIA(192)), CIPHER(CAMELLIA(256)),
 
     /* Integrity without encryption. */
-    PAIR(NUL, SHA256), PAIR(NUL, SHA384), PAIR(NUL, SHA512), PAIR(NUL, SHA1),
+    CIPHER(NUL),
 
-    AH(SHA256), AH(SHA384), AH(SHA512), AH(SHA1),
+    AH(SHA256), AH(SHA384), AH(SHA512), AH(XCBC), AH(CMAC), AH(SHA1),
 
     { .name = "deflate", .kind = XFRM_ALGO_COMP, .proto = IPPROTO_COMP,
       .crypt_name = "deflate", .encr_id = IPCOMP_DEFLATE },
@@ -134,7 +148,7 @@ static const struct xfrm_algo algos[] = {
 const struct xfrm_algo *
 xfrm_algo_at(size_t index)
 {
-    BUILD_ASSERT_DECL(ARRAY_SIZE(algos) <= 64);     /* Bits of a uint64_t. */
+    BUILD_ASSERT_DECL(ARRAY_SIZE(algos) <= XFRM_ALGO_MAX);
     return index < ARRAY_SIZE(algos) ? &algos[index] : NULL;
 }
 

@@ -53,6 +53,27 @@ struct xfrm_algo {
     bool counter_mode;
 };
 
+/* Some of the algorithms, each by its index; all zero: none. */
+#define XFRM_ALGO_MAX 128
+struct xfrm_algo_set {
+    uint64_t words[XFRM_ALGO_MAX / 64];
+};
+
+static inline bool
+xfrm_algo_set_has(const struct xfrm_algo_set *set, size_t index)
+{
+    return set->words[index / 64] & UINT64_C(1) << index % 64;
+}
+
+static inline void
+xfrm_algo_set_put(struct xfrm_algo_set *set, size_t index, bool on)
+{
+    uint64_t bit = UINT64_C(1) << index % 64;
+
+    set->words[index / 64] &= ~bit;
+    set->words[index / 64] |= on ? bit : 0;
+}
+
 /* ESP only, and of any protocol.  No name stands for two algorithms. */
 const struct xfrm_algo *xfrm_algo_from_name(const char *name);
 const struct xfrm_algo *xfrm_algo_from_name_of(uint8_t proto,

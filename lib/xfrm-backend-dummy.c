@@ -284,7 +284,7 @@ apply_sa_add(const struct xfrm_op *op) OVS_REQUIRES(xdummy_mutex)
     }
     for (size_t i = 0; xfrm_algo_at(i); i++) {
         if (xfrm_algo_at(i) == spec->algo
-            && xdummy.missing_algos & UINT64_C(1) << i) {
+            && xfrm_algo_set_has(&xdummy.missing_algos, i)) {
             return ENOSYS;
         }
     }
@@ -546,10 +546,10 @@ dummy_counters(struct xfrm_backend *backend, struct xfrm_counter **countersp,
     return xdummy_end(error, NULL, NULL);
 }
 
-static uint64_t
+static struct xfrm_algo_set
 dummy_missing_algos(void)
 {
-    uint64_t missing;
+    struct xfrm_algo_set missing;
 
     xdummy_lock();
     missing = xdummy.missing_algos;

@@ -17,6 +17,7 @@
  *
  * Below the engine and netdev-xfrm, above xfrm-netlink. */
 
+#include "xfrm-algo.h"
 #include "xfrm-diff.h"
 #include "xfrm-spec.h"
 
@@ -183,10 +184,10 @@ struct xfrm_backend_class {
     int (*route_mtu)(struct xfrm_backend *, const struct xfrm_addr *src,
                      const struct xfrm_addr *dst, int *mtu);
 
-    /* Bit I is set if the datapath certainly lacks xfrm_algo_at(I).  In any
-     * thread; may take seconds.  NULL where only a try can tell: the Linux
-     * kernel loads, and tests, each algorithm that it is asked about. */
-    uint64_t (*missing_algos)(void);
+    /* What the datapath certainly lacks.  In any thread; may take seconds.
+     * NULL where only a try can tell: the Linux kernel loads, and tests, each
+     * algorithm that it is asked about. */
+    struct xfrm_algo_set (*missing_algos)(void);
 
     /* Adds the devices that can take over ESP to 'devices', by name, each with
      * "crypto" or "crypto,packet".  In any thread. */

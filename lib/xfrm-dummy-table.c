@@ -224,7 +224,7 @@ xdummy_set_first_state(void) OVS_REQUIRES(xdummy_mutex)
     xdummy.caps.enforces_inbound = true;
     xdummy.caps.sends_transport = true;
     xdummy.caps.needs_routes = true;
-    xdummy.missing_algos = 0;
+    memset(&xdummy.missing_algos, 0, sizeof xdummy.missing_algos);
     xdummy.route_mtu = 1500;
     xdummy.delay = 0;
     memset(xdummy.counters, 0, sizeof xdummy.counters);

@@ -94,7 +94,7 @@ struct dummy_backend {
 
 struct xdummy {
     struct xfrm_capabilities caps;
-    uint64_t missing_algos;
+    struct xfrm_algo_set missing_algos;
     struct hmap sas;
     struct hmap policies;
     struct ovs_list links;

@@ -613,10 +613,7 @@ xfrm_dummy_set_algo(const char *name, bool on)
     xdummy_lock();
     for (size_t i = 0; (algo = xfrm_algo_at(i)) != NULL; i++) {
         if (!strcmp(algo->name, name)) {
-            uint64_t bit = UINT64_C(1) << i;
-
-            xdummy.missing_algos &= ~bit;
-            xdummy.missing_algos |= on ? 0 : bit;
+            xfrm_algo_set_put(&xdummy.missing_algos, i, !on);
             known = true;
         }
     }

@@ -78,7 +78,7 @@ struct xfrm_shared {
     const struct xfrm_backend_class *class OVS_GUARDED; /* NULL: none yet. */
     struct xfrm_capabilities caps OVS_GUARDED;
     bool knows_algos OVS_GUARDED;
-    uint64_t missing_algos OVS_GUARDED;
+    struct xfrm_algo_set missing_algos OVS_GUARDED;
     char *trouble OVS_GUARDED;              /* NULL: none. */
     struct xfrm_counter *counters OVS_GUARDED;
     size_t n_counters OVS_GUARDED;

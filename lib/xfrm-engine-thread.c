@@ -276,10 +276,13 @@ probe_algos(void *class_)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     const struct xfrm_backend_class *class = class_;
-    uint64_t missing;
+    struct xfrm_algo_set missing;
 
     ovsrcu_quiesce_start();
-    missing = class->missing_algos ? class->missing_algos() : 0;
+    memset(&missing, 0, sizeof missing);
+    if (class->missing_algos) {
+        missing = class->missing_algos();
+    }
     ovs_mutex_lock(&xfrm_shared.mutex);
     xfrm_shared.missing_algos = missing;
     xfrm_shared.knows_algos = true;

@@ -566,7 +566,7 @@ xfrm_engine_get_offload_devices(struct smap *devices)
 }
 
 bool
-xfrm_engine_get_missing_algos(uint64_t *missing)
+xfrm_engine_get_missing_algos(struct xfrm_algo_set *missing)
 {
     bool known;
 

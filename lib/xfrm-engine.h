@@ -173,9 +173,9 @@ void xfrm_engine_get_counters(struct xfrm_counter **, size_t *n);
  * could be opened. */
 void xfrm_engine_get_capabilities(struct xfrm_capabilities *);
 
-/* Bit I is set if the datapath lacks xfrm_algo_at(I).  Found out when the notes
- * begin to be watched: false before. */
-bool xfrm_engine_get_missing_algos(uint64_t *);
+/* What the datapath lacks.  Found out when the notes begin to be watched: false
+ * before. */
+bool xfrm_engine_get_missing_algos(struct xfrm_algo_set *);
 
 /* Adds the devices that can take over ESP, with what they can do: "crypto",
  * or "crypto,packet" if it is known that they do that.  In any thread; asks the

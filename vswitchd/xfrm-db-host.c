@@ -25,7 +25,7 @@
 /* What the row says, or is to say. */
 static struct xfrm_capabilities described_caps;
 static bool knows_algos;
-static uint64_t missing_algos;
+static struct xfrm_algo_set missing_algos;
 static char *trouble;           /* Column "error", or NULL. */
 static struct xfrm_counter *counters;   /* Column "statistics". */
 static size_t n_counters;
@@ -61,14 +61,14 @@ bool
 xfrm_db_host_changed(void)
 {
     struct xfrm_capabilities caps;
-    uint64_t missing;
+    struct xfrm_algo_set missing;
     bool known = xfrm_engine_get_missing_algos(&missing);
     char *now = xfrm_engine_get_trouble();
     bool changed = false;
 
     xfrm_engine_get_capabilities(&caps);
     if (memcmp(&caps, &described_caps, sizeof caps) || known != knows_algos
-        || missing != missing_algos
+        || memcmp(&missing, &missing_algos, sizeof missing)
         || !nullable_string_is_equal(now, trouble)) {
         described_caps = caps;
         knows_algos = known;
@@ -162,7 +162,7 @@ xfrm_db_host_describe(const struct xfrm_db_feed *feed, struct json *columns)
     put_global(feed, columns, "modes", strings_to_json(&names));
     svec_clear(&names);
     for (size_t i = 0; knows_algos && (algo = xfrm_algo_at(i)) != NULL; i++) {
-        if (!(missing_algos & UINT64_C(1) << i)) {
+        if (!xfrm_algo_set_has(&missing_algos, i)) {
             svec_add(&names, algo->name);
         }
     }
