@@ -103,6 +103,8 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-db.at \
 	tests/system-interop.at \
 	tests/system-leak.at \
+	tests/system-libreswan.at \
+	tests/system-mobike.at \
 	tests/system-rekey.at \
 	tests/system-restart.at \
 	tests/system-secrecy.at \
@@ -217,7 +219,7 @@ check-valgrind: all $(check_PROGRAMS) $(check_DATA)
 # interfaces, ESP and Open vSwitch's module).
 SYSTEM_FLAGS = AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
 check-system: all $(check_PROGRAMS) $(check_DATA)
-	-@for name in strongswan; do \
+	-@for name in strongswan libreswan; do \
 		$(srcdir)/tests/vm/packages --cache '$(OVS_CACHE)' $$name \
 			>/dev/null || echo "no $$name: its tests are skipped"; \
 	done
