@@ -300,7 +300,15 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
     *errp = NULL;
     error = xfrm_options_parse(args, &options, errp, &warning);
     if (error) {
-        free(warning);
+        /* There is no port whose status could show the warning, and a misspelt
+         * name is often why an option is missing. */
+        if (warning) {
+            char *both = xasprintf("%s; %s", *errp, warning);
+
+            free(*errp);
+            free(warning);
+            *errp = both;
+        }
     } else {
         set_warning(dev, warning);
         error = apply_options(dev, &options, errp);

@@ -228,6 +228,8 @@ xfrmctl_db_find_column(const struct ovsdb_idl_table_class *table,
                       table->name);
         if (nearest) {
             ds_put_format(&ds, "; did you mean %s?", nearest);
+        } else {
+            ds_put_char(&ds, '.');
         }
         ds_put_cstr(&ds, "  Columns:");
         for (size_t i = 0; i < table->n_columns; i++) {
@@ -257,7 +259,7 @@ xfrmctl_set_column(struct ctl_context *ctx, const struct ovsdb_idl_row *row,
     const struct ovsdb_idl_table_class *table = row->table->class_;
     const struct ovsdb_idl_column *column;
     const char *value = strchr(arg, '=');
-    char *error;
+    char *error, *reason;
 
     column = xfrmctl_db_find_column(table, arg, &error);
     if (!column) {
@@ -275,13 +277,21 @@ xfrmctl_set_column(struct ctl_context *ctx, const struct ovsdb_idl_row *row,
         ovsdb_error = ovsdb_datum_from_json(&datum, &column->type, json,
                                             NULL);
         json_destroy(json);
-        if (ovsdb_error) {
-            return ovsdb_error_to_string_free(ovsdb_error);
+        if (!ovsdb_error) {
+            ovsdb_idl_txn_write(row, column, &datum);
+            return NULL;
         }
-        ovsdb_idl_txn_write(row, column, &datum);
+        reason = ovsdb_error_to_string_free(ovsdb_error);
+    } else {
+        reason = ctl_set_column(table->name, row, arg, ctx->symtab);
+    }
+    if (!reason) {
         return NULL;
     }
-    return ctl_set_column(table->name, row, arg, ctx->symtab);
+    /* Open vSwitch says which value is wrong, but not of what. */
+    error = xasprintf("column %s: %s", column->name, reason);
+    free(reason);
+    return error;
 }
 
 /* Puts the value of 'column', which is no set or map, into 'cell': text as it

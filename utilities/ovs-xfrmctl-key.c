@@ -140,11 +140,12 @@ is_pipe(const char *file_name)
 }
 
 /* Reads 'file_name', or standard input, into 'buf' of KEY_FILE_MAX bytes.
- * Returns NULL, or a malloc'd reason. */
+ * Returns NULL, or a malloc'd reason that names the file. */
 static char *
 read_key_text(const char *file_name, char *buf, size_t *lenp)
 {
     bool is_stdin = !strcmp(file_name, "-");
+    const char *name = is_stdin ? "standard input" : file_name;
     struct xfrm_file_stamp stamp;
     char *text, *error;
     int retval, fd;
@@ -164,8 +165,8 @@ read_key_text(const char *file_name, char *buf, size_t *lenp)
         close(fd);
     }
     return (!retval ? NULL
-            : retval == EFBIG ? xstrdup("too long for one key")
-            : xstrdup(ovs_strerror(retval)));
+            : retval == EFBIG ? xasprintf("%s: too long for one key", name)
+            : xasprintf("%s: %s", name, ovs_strerror(retval)));
 }
 
 /* Reads the key for 'algorithm' from 'file_name', or from standard input if
@@ -189,7 +190,7 @@ xfrmctl_key_read(const char *file_name, const char *proto,
     }
     reason = read_key_text(file_name, buf, &len);
     if (reason) {
-        ds_put_format(&ds, "key file %s: %s", name, reason);
+        ds_put_format(&ds, "key file %s", reason);
         free(reason);
         goto exit;
     }

@@ -35,9 +35,12 @@ usage: %s [OPTIONS] COMMAND [ARG...]\n\
 \n\
 Database:\n\
   init [--from=FILE]          create the database, add it to ovsdb-server\n\
+    --db-file=FILE            the database's file\n\
+    --server=TARGET           control socket of ovsdb-server\n\
   export [FILE]               print the configuration as JSON\n\
   show [IF_ID]                print an overview\n\
   monitor [IF_ID]             print notifications and states as they come\n\
+    --count=N                 end after N of them\n\
 \n\
 Security associations:\n\
   sa-add IF_ID in|out SRC DST SPI|auto ALGORITHM [COLUMN=VALUE]...\n\
@@ -50,6 +53,8 @@ Security associations:\n\
   rekey IF_ID --peer=DB       new keys at both ends, without a lost packet\n\
     --step=1|2|3              only one of the three steps of RFC 9061\n\
     --rollback                delete what an interrupted rekey left\n\
+    --peer-if-id=IF_ID        interface ID of the other end, if it differs\n\
+    --drain=MS                how long packets may be under way (500)\n\
 \n\
 Policies:\n\
   policy-add IF_ID in|out|fwd|both [SELECTOR=VALUE]... [COLUMN=VALUE]... \\\n\
@@ -128,6 +133,18 @@ keep_keys_out_of_the_log(void)
         if (vlog_get_level(module, i) > VLL_INFO) {
             vlog_set_levels(module, i, VLL_INFO);
         }
+    }
+}
+
+/* Open vSwitch's own message would not say what is allowed. */
+static void
+check_choice(const char *option, const char *s, const char *const choices[])
+{
+    const char *choice;
+    char *error;
+
+    if (!xfrmctl_parse_choice(option, s, choices, &choice, &error)) {
+        ctl_fatal("%s", error);
     }
 }
 
@@ -251,6 +268,12 @@ xfrmctl_parse_options(int argc, char *argv[],
         {"peer-ca-cert", required_argument, NULL, OPT_PEER_CA_CERT},
         {NULL, 0, NULL, 0},
     };
+    static const char *const formats[] = {
+        "table", "list", "html", "csv", "json", NULL
+    };
+    static const char *const cell_formats[] = {
+        "string", "bare", "json", NULL
+    };
     /* Only to be refused: what people try first. */
     static const struct option key_options[] = {
         {"key", optional_argument, NULL, OPT_KEY},
@@ -329,6 +352,7 @@ xfrmctl_parse_options(int argc, char *argv[],
         }
 
         case 'f':
+            check_choice("--format", optarg, formats);
             xfrmctl.format_given = true;
             table_parse_format(&xfrmctl.style, optarg);
             break;
@@ -347,6 +371,7 @@ xfrmctl_parse_options(int argc, char *argv[],
             break;
 
         case 'd':
+            check_choice("--data", optarg, cell_formats);
             table_parse_cell_format(&xfrmctl.style, optarg);
             break;
 

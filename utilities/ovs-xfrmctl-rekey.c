@@ -467,6 +467,11 @@ xfrmctl_rekey_run(struct ctl_command *c)
                                           &rekey.drain, &error))) {
         ctl_fatal("%s", error);
     }
+    if (!strcmp(peer, xfrmctl.db)
+        && rekey.sides[0].if_id == rekey.sides[1].if_id) {
+        ctl_fatal("--peer is %s, which is the database of this end (--db); "
+                  "it must be that of the other end", peer);
+    }
 
     rekey_connect(&rekey);
     rekey_run(&rekey, step, rollback);

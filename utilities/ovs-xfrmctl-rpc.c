@@ -97,8 +97,11 @@ xfrmctl_rpc(const char *db, const char *method, struct json *params,
             rpc = jsonrpc_open(stream);
         } else {
             free(error);
-            error = xasprintf("database connection failed (%s)",
-                              ovs_retval_to_string(retval));
+            error = (retval == EAFNOSUPPORT
+                     ? xstrdup("is no database server; it must be unix:FILE, "
+                               "tcp:HOST:PORT or ssl:HOST:PORT")
+                     : xasprintf("database connection failed (%s)",
+                                 ovs_retval_to_string(retval)));
         }
     }
     free(remotes);

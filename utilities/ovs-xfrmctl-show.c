@@ -200,6 +200,7 @@ cmd_show(struct ctl_context *ctx)
     const struct xfrmrec_policy *policy;
     const struct xfrmrec_sa *sa;
     uint32_t only = 0;
+    bool found = false;
     int64_t *if_ids;
     char *error;
     size_t n;
@@ -216,6 +217,7 @@ cmd_show(struct ctl_context *ctx)
         if (only && if_ids[i] != only) {
             continue;
         }
+        found = true;
         ds_put_format(&ctx->output, "if_id %"PRId64"\n", if_ids[i]);
         XFRMREC_SA_FOR_EACH (sa, ctx->idl) {
             if (sa->if_id == if_ids[i]) {
@@ -227,6 +229,10 @@ cmd_show(struct ctl_context *ctx)
                 show_policy(policy, &ctx->output);
             }
         }
+    }
+    if (only && !found) {
+        ds_put_format(&ctx->output, "if_id %"PRIu32"\n"
+                      "    no SA and no policy in this database\n", only);
     }
     free(if_ids);
     show_notifications(ctx->idl, only, &ctx->output);
