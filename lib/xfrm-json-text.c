@@ -130,13 +130,30 @@ advance(struct xfrm_json_span *at, char open, char close)
 }
 
 bool
+xfrm_json_ended(const struct xfrm_json_span *at)
+{
+    struct xfrm_json_span rest = *at;
+
+    return skip_char(&rest, '}') || skip_char(&rest, ']');
+}
+
+bool
+xfrm_json_next_name(struct xfrm_json_span *at, struct xfrm_json_span *name)
+{
+    if (!advance(at, '{', '}')
+        || !take_value(at, name) || *name->begin != '"'
+        || !skip_char(at, ':')) {
+        return false;
+    }
+    skip_space(at);
+    return at->begin < at->end;
+}
+
+bool
 xfrm_json_next_member(struct xfrm_json_span *at, struct xfrm_json_span *name,
                       struct xfrm_json_span *value)
 {
-    return (advance(at, '{', '}')
-            && take_value(at, name) && *name->begin == '"'
-            && skip_char(at, ':')
-            && take_value(at, value));
+    return xfrm_json_next_name(at, name) && take_value(at, value);
 }
 
 bool
@@ -160,11 +177,6 @@ xfrm_json_enter(struct xfrm_json_span *at, const char *wanted)
 {
     struct xfrm_json_span name;
 
-    if (!advance(at, '{', '}')
-        || !take_value(at, &name) || !xfrm_json_span_is_string(&name, wanted)
-        || !skip_char(at, ':')) {
-        return false;
-    }
-    skip_space(at);
-    return at->begin < at->end;
+    return (xfrm_json_next_name(at, &name)
+            && xfrm_json_span_is_string(&name, wanted));
 }

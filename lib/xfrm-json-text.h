@@ -39,6 +39,15 @@ bool xfrm_json_next_member(struct xfrm_json_span *at,
 bool xfrm_json_next_element(struct xfrm_json_span *at,
                             struct xfrm_json_span *value);
 
+/* Whether there was no further member or element because the object or array
+ * ends here, and not because the text makes no sense. */
+bool xfrm_json_ended(const struct xfrm_json_span *at);
+
+/* Goes to the value of the next member of the object 'at': 'at' begins with the
+ * value then, and the caller has to get to its end. */
+bool xfrm_json_next_name(struct xfrm_json_span *at,
+                         struct xfrm_json_span *name);
+
 /* Goes to the value of the first member of the object 'at', if that is called
  * 'name': 'at' begins with the value then, without a look at where that ends.
  * 'name' needs no escapes. */

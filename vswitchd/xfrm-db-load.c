@@ -4,9 +4,10 @@
  *
  * Each table is a "monitor_cond" of its own that selects nothing but the first
  * contents.  (Of ovsdb-server's ways to tell what is in a table this is the
- * cheapest: it leaves out what has its default.)  The server has one thread, and
- * sends nothing while it composes a reply: so a reply is taken in as a whole,
- * then the next table is asked for, and only then are rows parsed.
+ * cheapest: it leaves out what has its default.)  All of them are asked for at
+ * once.  The server has one thread, which begins with a reply when the last one
+ * has been taken from it: so a reply is taken in as a whole before rows are
+ * parsed, while the server composes the next one.
  *
  * Text with keys in it is wiped before its memory is freed. */
 
@@ -18,8 +19,11 @@
 #include <string.h>
 
 #include "jsonrpc.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/type-props.h"
 #include "openvswitch/vlog.h"
 #include "socket-util.h"
 #include "stream.h"
@@ -49,11 +53,11 @@ struct xfrm_db_load {
 
     char *request;              /* Being sent, or NULL. */
     size_t sent;
-    size_t asked;               /* Tables that were asked for. */
     size_t received;            /* Tables that are here. */
 
-    struct text incoming;       /* Message that is being received. */
-    struct xfrm_json_end end;   /* Its end. */
+    struct text incoming;       /* What has come and is not taken yet... */
+    size_t scanned;             /* ...of which so much was looked at... */
+    struct xfrm_json_end end;   /* ...for the end of the first message. */
 
     struct text replies[XFRM_DB_N_TABLES];
     struct xfrm_json_span results[XFRM_DB_N_TABLES];    /* In 'replies'. */
@@ -135,11 +139,11 @@ fail(struct xfrm_db_load *load, const char *why)
 
 /* Sending. */
 
+/* Appends a request for the table with index 'i'. */
 static void
-ask(struct xfrm_db_load *load)
+put_request(const struct xfrm_db_load *load, size_t i, struct ds *s)
 {
     static const char *const never[] = { "insert", "delete", "modify" };
-    size_t i = load->asked++;
     struct json *select = json_object_create();
     struct json *request = json_object_create();
     struct json *tables = json_object_create();
@@ -157,10 +161,20 @@ ask(struct xfrm_db_load *load)
                     json_array_create_3(json_string_create(DATABASE),
                                         json_integer_create(i), tables));
     json_object_put(message, "id", json_integer_create(i));
-
-    load->request = json_to_string(message, 0);
-    load->sent = 0;
+    json_to_ds(message, 0, s);
     json_destroy(message);
+}
+
+static void
+ask(struct xfrm_db_load *load)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < load->n_tables; i++) {
+        put_request(load, i, &s);
+    }
+    load->request = ds_steal_cstr(&s);
+    load->sent = 0;
 }
 
 static void
@@ -206,7 +220,19 @@ answer_echo(struct xfrm_db_load *load, const struct xfrm_json_span *id)
     free(answer);
 }
 
-/* Takes the message that has been received. */
+/* Whether 'span' says 'number'. */
+static bool
+is_number(const struct xfrm_json_span *span, size_t number)
+{
+    char text[INT_STRLEN(size_t) + 1];
+    size_t n = snprintf(text, sizeof text, "%"PRIuSIZE, number);
+
+    return (span->begin && (size_t) (span->end - span->begin) == n
+            && !memcmp(span->begin, text, n));
+}
+
+/* Takes the message that has been received.  Replies come in the order of the
+ * requests. */
 static void
 take_message(struct xfrm_db_load *load)
 {
@@ -234,17 +260,46 @@ take_message(struct xfrm_db_load *load)
         }
     } else if (refused || !result.begin || *result.begin != '{') {
         fail(load, "the server refuses to tell");
-    } else if (load->received < load->asked) {
-        /* There is never more than one question open. */
+    } else if (!is_number(&id, load->received)) {
+        fail(load, "the server answers what it was not asked");
+    } else {
         load->replies[load->received] = load->incoming;
         load->results[load->received++] = result;
         memset(&load->incoming, 0, sizeof load->incoming);
-        if (load->asked < load->n_tables) {
-            ask(load);
-            send_request(load);
-        }
     }
     text_clear(&load->incoming);
+}
+
+/* Takes the messages of which the last bytes have come. */
+static void
+take_messages(struct xfrm_db_load *load)
+{
+    struct text *in = &load->incoming;
+
+    while (load->scanned < in->n && !load->failed
+           && load->received < load->n_tables) {
+        struct text rest = { .data = NULL };
+        bool complete;
+
+        load->scanned += xfrm_json_end_feed(&load->end,
+                                            in->data + load->scanned,
+                                            in->n - load->scanned, &complete);
+        if (!complete) {
+            break;
+        }
+        if (load->scanned < in->n) {
+            rest.n = in->n - load->scanned;
+            rest.allocated = MAX(rest.n, ROOM);
+            rest.data = xmalloc(rest.allocated);
+            memcpy(rest.data, in->data + load->scanned, rest.n);
+            xfrm_wipe(in->data + load->scanned, rest.n);
+            in->n = load->scanned;
+        }
+        take_message(load);
+        *in = rest;
+        load->scanned = 0;
+        memset(&load->end, 0, sizeof load->end);
+    }
 }
 
 static void
@@ -254,38 +309,18 @@ receive(struct xfrm_db_load *load)
 
     for (int i = 0; (i < MAX_RECEIVE && !load->failed
                      && load->received < load->n_tables); i++) {
-        size_t used, begin = in->n;
-        bool complete;
         int n;
 
         text_reserve(in, ROOM);
-        n = stream_recv(load->stream, in->data + begin, in->allocated - begin);
+        n = stream_recv(load->stream, in->data + in->n, in->allocated - in->n);
         if (n <= 0) {
             if (n != -EAGAIN) {
                 fail(load, n ? ovs_strerror(-n) : "connection closed");
             }
             return;
         }
-        used = xfrm_json_end_feed(&load->end, in->data + begin, n, &complete);
-        in->n = begin + used;
-        if (complete) {
-            /* Nothing comes after a reply that was not asked for yet, but an
-             * echo may. */
-            struct text rest = { .data = NULL };
-
-            if (used < (size_t) n) {
-                text_reserve(&rest, n - used);
-                memcpy(rest.data, in->data + in->n, n - used);
-                xfrm_wipe(in->data + in->n, n - used);
-                rest.n = n - used;
-            }
-            take_message(load);
-            memset(&load->end, 0, sizeof load->end);
-            if (rest.n) {
-                fail(load, "the server says more than it was asked for");
-                text_clear(&rest);
-            }
-        }
+        in->n += n;
+        take_messages(load);
     }
 }
 
@@ -321,27 +356,33 @@ xfrm_db_load_has_all(const struct xfrm_db_load *load)
 
 /* Rows. */
 
-/* Parses a row: its name is its UUID, its value an object whose only member,
- * "initial", has the columns. */
+/* Parses a row, of which 'at' begins with the value, and goes on to its end.
+ * Its name is its UUID, its value an object whose only member, "initial", has
+ * the columns. */
 static bool
-parse_row(const struct xfrm_json_span *name,
-          const struct xfrm_json_span *value,
+parse_row(const struct xfrm_json_span *name, struct xfrm_json_span *at,
           struct uuid *uuid, struct json **columns)
 {
-    struct xfrm_json_span text = *value;
+    struct json_parser *parser;
+    struct json *row;
 
     if (name->end - name->begin != UUID_LEN + 2
-        || !uuid_from_string_prefix(uuid, name->begin + 1)
-        || !xfrm_json_enter(&text, "initial")) {
+        || !uuid_from_string_prefix(uuid, name->begin + 1)) {
         return false;
     }
-    text.end[-1] = '\0';        /* The bracket that ends the row. */
-    *columns = json_from_string(text.begin);
-    if ((*columns)->type != JSON_OBJECT) {
+    /* The parser stops at the end by itself. */
+    parser = json_parser_create(0);
+    at->begin += json_parser_feed(parser, at->begin, at->end - at->begin);
+    row = json_parser_finish(parser);
+    *columns = (row->type == JSON_OBJECT && shash_count(json_object(row)) == 1
+                ? shash_find_and_delete(json_object(row), "initial")
+                : NULL);
+    json_destroy(row);
+    if (*columns && (*columns)->type != JSON_OBJECT) {
         json_destroy(*columns);
-        return false;
+        *columns = NULL;
     }
-    return true;
+    return *columns != NULL;
 }
 
 enum xfrm_db_load_status
@@ -349,22 +390,25 @@ xfrm_db_load_next(struct xfrm_db_load *load, enum xfrm_db_table *table,
                   struct uuid *uuid, struct json **columns)
 {
     while (!load->failed && load->table < load->received) {
-        struct xfrm_json_span name, value;
+        struct xfrm_json_span name;
+        bool empty = false;
 
         *table = load->tables[load->table];
         if (!load->open) {
             load->open = true;
             load->rows = load->results[load->table];
-            if (!xfrm_json_enter(&load->rows,
-                                 xfrm_db_table_class(*table)->name)) {
-                load->rows.begin = load->rows.end;  /* An empty table. */
-            }
+            empty = !xfrm_json_enter(&load->rows,
+                                     xfrm_db_table_class(*table)->name);
         }
-        if (xfrm_json_next_member(&load->rows, &name, &value)) {
-            if (parse_row(&name, &value, uuid, columns)) {
+        if (!empty && xfrm_json_next_name(&load->rows, &name)) {
+            if (parse_row(&name, &load->rows, uuid, columns)) {
                 return XFRM_DB_LOAD_ROW;
             }
             fail(load, "a row is not understood");
+            break;
+        }
+        if (!xfrm_json_ended(&load->rows)) {
+            fail(load, "a table is not understood");
             break;
         }
         text_clear(&load->replies[load->table]);

@@ -4,8 +4,8 @@
 
 /* All rows of some tables of OVS_XFRM, read once, as fast as can be.
  *
- * A connection of its own asks for one table after the other: the server
- * composes the next one while the rows of the last one are read here.  Above
+ * A connection of its own asks for the tables one by one: the server composes
+ * the next one while the rows of the last one are read here.  Above
  * Open vSwitch's stream; below xfrm-db-feed, which makes a whole of this and of
  * the changes that it hears of meanwhile. */
 
