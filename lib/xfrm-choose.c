@@ -184,6 +184,22 @@ known:
                                     sa->offload_dev)));
 }
 
+/* The memo of 'sa', which is in the datapath.  The caller unrefs it. */
+static struct xfrm_memo *
+take_memo(struct xfrm_run *run, const struct xfrm_sa_spec *sa)
+{
+    const struct xfrm_row *row = xfrm_port_find_sa_row(run->port, &sa->dst,
+                                                       sa->spi, sa->proto);
+
+    /* To compare keys is much cheaper than to make fingerprints of them. */
+    if (row && row->memo && row->sa->algo == sa->algo
+        && xfrm_secret_equals(&row->sa->key, &sa->key)) {
+        xfrm_memo_ref(row->memo, sa->dir);
+        return row->memo;
+    }
+    return xfrm_memos_ref(&run->ctx->memos, sa);
+}
+
 /* Looks at the SAs that are there, before anything is deleted. */
 void
 xfrm_run_take_note(struct xfrm_run *run, const struct xfrm_sa_state *sas,
@@ -196,7 +212,7 @@ xfrm_run_take_note(struct xfrm_run *run, const struct xfrm_sa_state *sas,
         if (!sa->spec.algo || !sa->spec.key.len) {
             continue;
         }
-        memo = xfrm_memos_ref(&run->ctx->memos, &sa->spec);
+        memo = take_memo(run, &sa->spec);
         xfrm_memo_observe(memo, sa);
         memo->installed = true;
         memo->reserved = false;

@@ -581,7 +581,8 @@ compare(struct engine *e, long long int now, bool due, bool departing,
 
 /* Publishes what became of all ports. */
 static void
-publish_all(struct engine *e, long long int now, bool due, bool seen)
+publish_all(struct engine *e, long long int now, bool due, bool seen,
+            bool ahead)
     OVS_EXCLUDED(xfrm_shared.mutex)
 {
     for (size_t i = 0; i < e->n; i++) {
@@ -594,7 +595,7 @@ publish_all(struct engine *e, long long int now, bool due, bool seen)
         if (!seen && due && port->due <= now) {
             xfrm_port_blind_rows(port, &e->ctx);
         }
-        if (seen && xfrm_port_observe(port, &e->ctx)) {
+        if (seen && xfrm_port_observe(port, &e->ctx, ahead)) {
             xfrm_port_make_due(port, &e->ctx, 0);
         }
         publish(e, entry);
@@ -654,7 +655,7 @@ xfrm_engine_run_pass(struct engine *e, long long int now)
     }
 
     seen = compare(e, now, due, departing, &ahead);
-    publish_all(e, now, due, seen);
+    publish_all(e, now, due, seen, ahead);
     if (e->listing) {
         make_listings(e);
     }

@@ -83,8 +83,7 @@ xfrm_memos_ref(struct xfrm_memos *memos, const struct xfrm_sa_spec *sa)
     HMAP_FOR_EACH_WITH_HASH (memo, id_node, hash, &memos->by_id) {
         if (has_id(memo, &sa->dst, sa->spi, sa->proto)
             && fp_equals(&memo->fp, &fp)) {
-            memo->dir = sa->dir;
-            memos->n_idle -= !memo->n_refs++;
+            xfrm_memo_ref(memo, sa->dir);
             return memo;
         }
     }
@@ -101,6 +100,13 @@ xfrm_memos_ref(struct xfrm_memos *memos, const struct xfrm_sa_spec *sa)
     hmap_insert(&memos->by_id, &memo->id_node, hash);
     hmap_insert(&memos->by_fp, &memo->fp_node, hash_fp(&fp));
     return memo;
+}
+
+void
+xfrm_memo_ref(struct xfrm_memo *memo, enum xfrm_dir dir)
+{
+    memo->dir = dir;
+    memo->memos->n_idle -= !memo->n_refs++;
 }
 
 void

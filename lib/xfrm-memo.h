@@ -73,6 +73,10 @@ void xfrm_memos_destroy(struct xfrm_memos *);
 /* The memo of 'sa', which is made if need be; the caller owns a reference. */
 struct xfrm_memo *xfrm_memos_ref(struct xfrm_memos *,
                                  const struct xfrm_sa_spec *sa);
+
+/* One more reference to a memo that there is, for an SA of the same identity
+ * and key with direction 'dir'. */
+void xfrm_memo_ref(struct xfrm_memo *, enum xfrm_dir dir);
 void xfrm_memo_unref(struct xfrm_memo *, const struct xfrm_port *);
 
 /* The memo of an SA whose key is not known, preferably one of 'port',

@@ -235,7 +235,8 @@ observe_sa(struct xfrm_port *port, struct xfrm_port_context *ctx,
 }
 
 bool
-xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
+xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx,
+                  bool hasty)
 {
     struct xfrm_row *row;
     struct xfrm_policy_spec *policies;
@@ -245,7 +246,11 @@ xfrm_port_observe(struct xfrm_port *port, struct xfrm_port_context *ctx)
 
     xfrm_port_slice(port, ctx, &sas, &n_sas, &policies, &n_policies);
     xfrm_tally_take(&port->tally, sas, n_sas, policies, n_policies);
-    observe_mtu(port, ctx, sas, n_sas);
+    /* That asks for a route for each peer.  After a restart with many of them,
+     * it would take as long as everything else together. */
+    if (!hasty || !port->config.adopted) {
+        observe_mtu(port, ctx, sas, n_sas);
+    }
 
     if (port->config.options.keying != XFRM_KEYING_MANAGED) {
         return false;

@@ -359,12 +359,15 @@ xfrm_port_detach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
 void
 xfrm_port_attach_rows(struct xfrm_port *port, struct xfrm_port_context *ctx)
 {
-    uint32_t if_id = port->config.options.if_id;
+    struct xfrm_row_group *group = xfrm_rows_of(&ctx->rows,
+                                                port->config.options.if_id);
     struct xfrm_row *row;
 
-    HMAP_FOR_EACH_WITH_HASH (row, if_id_node, hash_int(if_id, 0),
-                             &ctx->rows.by_if_id) {
-        if (!row->port && xfrm_row_if_id(row) == if_id) {
+    if (!group) {
+        return;
+    }
+    LIST_FOR_EACH (row, group_node, &group->rows) {
+        if (!row->port) {
             xfrm_port_attach_row(port, ctx, row);
         }
     }

@@ -252,8 +252,10 @@ bool xfrm_port_reconcile_rows(struct xfrm_port *, struct xfrm_port_context *);
 
 /* Takes note of the counters in the snapshot: extends reservations, computes
  * the MTU, finds out how an offload ended.  Returns true if the port must be
- * compared at once. */
-bool xfrm_port_observe(struct xfrm_port *, struct xfrm_port_context *);
+ * compared at once.  With 'hasty', the MTU of a device of an earlier process is
+ * left to the next look at all SAs, a second later. */
+bool xfrm_port_observe(struct xfrm_port *, struct xfrm_port_context *,
+                       bool hasty);
 
 void xfrm_port_observe_new_sa(struct xfrm_port *, struct xfrm_port_context *,
                               struct xfrm_sa_state *, struct xfrm_memo *);

@@ -220,12 +220,35 @@ xfrm_row_free(struct xfrm_row *row)
     free(row);
 }
 
+struct xfrm_row_group *
+xfrm_rows_of(const struct xfrm_rows *rows, uint32_t if_id)
+{
+    struct xfrm_row_group *group;
+
+    HMAP_FOR_EACH_WITH_HASH (group, node, hash_int(if_id, 0),
+                             &rows->by_if_id) {
+        if (group->if_id == if_id) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
 void
 xfrm_rows_insert(struct xfrm_rows *rows, struct xfrm_row *row)
 {
+    uint32_t if_id = xfrm_row_if_id(row);
+    struct xfrm_row_group *group = xfrm_rows_of(rows, if_id);
+
+    if (!group) {
+        group = xzalloc(sizeof *group);
+        group->if_id = if_id;
+        ovs_list_init(&group->rows);
+        hmap_insert(&rows->by_if_id, &group->node, hash_int(if_id, 0));
+    }
+    row->group = group;
+    ovs_list_push_back(&group->rows, &row->group_node);
     hmap_insert(&rows->by_uuid, &row->uuid_node, uuid_hash(&row->uuid));
-    hmap_insert(&rows->by_if_id, &row->if_id_node,
-                hash_int(xfrm_row_if_id(row), 0));
 }
 
 void
@@ -236,7 +259,11 @@ xfrm_rows_remove(struct xfrm_rows *rows, struct xfrm_row *row)
         ovs_list_remove(&row->touched_node);
     }
     hmap_remove(&rows->by_uuid, &row->uuid_node);
-    hmap_remove(&rows->by_if_id, &row->if_id_node);
+    ovs_list_remove(&row->group_node);
+    if (ovs_list_is_empty(&row->group->rows)) {
+        hmap_remove(&rows->by_if_id, &row->group->node);
+        free(row->group);
+    }
     xfrm_row_free(row);
 }
 

@@ -103,7 +103,8 @@ void xfrm_note_free(struct xfrm_note *);
 
 struct xfrm_row {
     struct hmap_node uuid_node; /* In struct xfrm_rows's 'by_uuid'. */
-    struct hmap_node if_id_node;    /* In struct xfrm_rows's 'by_if_id'. */
+    struct xfrm_row_group *group;   /* Rows with that if_id... */
+    struct ovs_list group_node; /* ...and in 'rows' of it. */
     struct uuid uuid;
     enum xfrm_row_kind kind;
     bool enabled, has_offload;
@@ -140,14 +141,24 @@ struct xfrm_row {
     bool soft_noted, number_noted;
 };
 
+/* All rows of one if_id.  It is there as long as one of them is. */
+struct xfrm_row_group {
+    struct hmap_node node;      /* In struct xfrm_rows's 'by_if_id'. */
+    uint32_t if_id;
+    struct ovs_list rows;       /* Contains "struct xfrm_row"s, oldest first. */
+};
+
 struct xfrm_rows {
     struct hmap by_uuid;
-    struct hmap by_if_id;
+    struct hmap by_if_id;       /* Contains "struct xfrm_row_group"s. */
 };
 
 void xfrm_rows_init(struct xfrm_rows *);
 void xfrm_rows_destroy(struct xfrm_rows *);
 struct xfrm_row *xfrm_rows_find(const struct xfrm_rows *, const struct uuid *);
+
+/* NULL if there are none. */
+struct xfrm_row_group *xfrm_rows_of(const struct xfrm_rows *, uint32_t if_id);
 
 /* Takes over the contents of 'config', whose destruction is harmless then.  The
  * row is in no set of rows and belongs to no port. */

@@ -13,6 +13,7 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-data.h"
 #include "ovsdb-error.h"
+#include "ovs-thread.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -62,57 +63,117 @@ is_reference(const struct ovsdb_idl_column *column)
             || column->type.value.type == OVSDB_TYPE_UUID);
 }
 
+/* A row that has nothing but defaults.  Of the columns of an SA, few are given,
+ * so that a row begins as a copy of this one.  A map cannot be copied like that:
+ * it may point to itself. */
+struct blank {
+    struct xfrm_db_record record;
+    struct shash columns;       /* Index of each column by name, plus one. */
+};
+
+static struct blank blanks[XFRM_DB_N_TABLES];
+
 static void
-init_datum(const struct xfrm_db_record *record,
-           const struct ovsdb_idl_column *column, const struct json *json,
-           struct ovsdb_datum *datum)
+init_blanks(void)
+{
+    for (int table = 0; table < XFRM_DB_N_TABLES; table++) {
+        struct blank *blank = &blanks[table];
+        struct xfrm_db_record *record = &blank->record;
+
+        shash_init(&blank->columns);
+        record->class = xfrm_db_table_class(table);
+        ovs_assert(record->class->n_columns <= 64);
+        record->data = xmalloc(record->class->n_columns
+                               * sizeof *record->data);
+        for (size_t i = 0; i < record->class->n_columns; i++) {
+            const struct ovsdb_idl_column *column
+                = &record->class->columns[i];
+
+            shash_add(&blank->columns, column->name, (void *) (i + 1));
+            ovsdb_datum_init_default(&record->data[i], &column->type);
+            if (is_reference(column)) {
+                /* Nothing to parse. */
+            } else if (ovsdb_type_is_map(&column->type)) {
+                record->maps |= UINT64_C(1) << i;
+            } else {
+                column->parse(&record->u.header_, &record->data[i]);
+            }
+        }
+    }
+}
+
+/* Takes over the value of the column with index 'i', unless it makes no
+ * sense. */
+static void
+take_value(struct xfrm_db_record *record, size_t i, const struct json *json)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    const struct ovsdb_idl_column *column = &record->class->columns[i];
     struct ovsdb_error *error;
+    struct ovsdb_datum datum;
 
-    if (json) {
-        error = ovsdb_datum_from_json(datum, &column->type, json, NULL);
-        if (!error) {
-            return;
-        }
+    error = ovsdb_datum_from_json(&datum, &column->type, json, NULL);
+    if (error) {
         /* The error may quote the value, which may be a key. */
         VLOG_WARN_RL(&rl, "%s "UUID_FMT": the value of column %s is not "
                      "understood and left out", record->class->name,
                      UUID_ARGS(&record->u.header_.uuid), column->name);
         ovsdb_error_destroy(error);
+        return;
     }
-    ovsdb_datum_init_default(datum, &column->type);
+    record->data[i] = datum;
+    record->given |= UINT64_C(1) << i;
+    if (!is_reference(column)) {
+        column->parse(&record->u.header_, &record->data[i]);
+    }
 }
 
 void
 xfrm_db_record_init(struct xfrm_db_record *record, enum xfrm_db_table table,
                     const struct uuid *uuid, const struct shash *columns)
 {
-    memset(record, 0, sizeof *record);
-    record->class = xfrm_db_table_class(table);
-    record->u.header_.uuid = *uuid;
-    record->data = xmalloc(record->class->n_columns * sizeof *record->data);
-    for (size_t i = 0; i < record->class->n_columns; i++) {
-        const struct ovsdb_idl_column *column = &record->class->columns[i];
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    const struct blank *blank = &blanks[table];
+    const struct shash_node *node;
 
-        init_datum(record, column, shash_find_data(columns, column->name),
-                   &record->data[i]);
-        if (!is_reference(column)) {
-            column->parse(&record->u.header_, &record->data[i]);
+    if (ovsthread_once_start(&once)) {
+        init_blanks();
+        ovsthread_once_done(&once);
+    }
+    *record = blank->record;
+    record->u.header_.uuid = *uuid;
+    record->data = xmemdup(blank->record.data, (record->class->n_columns
+                                                * sizeof *record->data));
+    SHASH_FOR_EACH (node, columns) {
+        size_t i = (size_t) shash_find_data(&blank->columns, node->name);
+
+        if (i) {
+            take_value(record, i - 1, node->data);
         }
+    }
+    for (uint64_t left = record->maps & ~record->given; left;
+         left = zero_rightmost_1bit(left)) {
+        size_t i = raw_ctz(left);
+
+        record->class->columns[i].parse(&record->u.header_,
+                                        &record->data[i]);
     }
 }
 
 void
 xfrm_db_record_destroy(struct xfrm_db_record *record)
 {
-    for (size_t i = 0; i < record->class->n_columns; i++) {
+    for (uint64_t left = record->given | record->maps; left;
+         left = zero_rightmost_1bit(left)) {
+        size_t i = raw_ctz(left);
         const struct ovsdb_idl_column *column = &record->class->columns[i];
 
         if (!is_reference(column)) {
             column->unparse(&record->u.header_);
         }
-        ovsdb_datum_destroy(&record->data[i], &column->type);
+        if (record->given & UINT64_C(1) << i) {
+            ovsdb_datum_destroy(&record->data[i], &column->type);
+        }
     }
     free(record->data);
 }

@@ -33,6 +33,8 @@ struct json *xfrm_db_where_uuid(const struct uuid *);
 struct xfrm_db_record {
     const struct ovsdb_idl_table_class *class;
     struct ovsdb_datum *data;   /* One for each column. */
+    uint64_t given;             /* Bit I: data[I] is no default... */
+    uint64_t maps;              /* ...and column I is a map. */
     union {
         struct ovsdb_idl_row header_;
         struct xfrmrec_sa sa;

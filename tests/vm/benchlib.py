@@ -321,6 +321,31 @@ class Daemons:
                     values[name] = int(value) * 1024
         return values["VmRSS:"], values["VmHWM:"]
 
+    def used(self):
+        """Seconds of CPU that both daemons have used."""
+        ticks = 0
+        for name in ("ovs-vswitchd.pid", "ovsdb-server.pid"):
+            with open(os.path.join(self.dir, name)) as pidfile:
+                pid = int(pidfile.read())
+            with open("/proc/%d/stat" % pid) as stat:
+                # After the name, which may have blanks: utime and stime.
+                fields = stat.read().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def wait_idle(self, share=0.1, timeout=120):
+        """Waits until both daemons use less than 'share' of one CPU over two
+        seconds: what they do now and then is all that they do."""
+        period = 2
+        last = [self.used()]
+
+        def idle():
+            time.sleep(period)
+            before, last[0] = last[0], self.used()
+            return last[0] - before < share * period
+
+        wait_for("daemons with nothing to do", idle, timeout, period)
+
     def reset_peak(self):
         with open("/proc/%d/clear_refs" % self.pid, "w") as clear:
             clear.write("5")
