@@ -4,9 +4,8 @@
 
 /* The options column of an Interface row of type "xfrm".
  *
- * One table drives reading, checking, printing and the manual
- * (design.md section 5).  Pure; above xfrm-spec, below xfrm-plan, xfrm-json
- * and netdev-xfrm. */
+ * One table drives reading, checking, printing and the manual.  Pure; above
+ * xfrm-spec, below xfrm-plan, xfrm-json and netdev-xfrm. */
 
 #include "xfrm-spec.h"
 
