@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	kmod/dkms.conf.in \
 	kmod/encap.c \
 	kmod/errors.c \
+	kmod/hold.c \
 	kmod/link.c \
 	kmod/main.c \
 	kmod/pmtu.c \

@@ -2,12 +2,14 @@
 /*
  * changes.c: a number that moves with every change of a policy or an SA.
  *
- * Below bundle.c.  What a bundle was made of can be asked whether it still
- * holds: the policy, the SA and the route carry marks.  What would be chosen
- * *instead* today leaves no mark on it: a policy of a higher priority, a newer
- * SA, one that is not near its end.  The kernel does mark SAs that a new one
- * supersedes, but it does so just before the new one can be found: who resolves
- * in between takes the old SA with the new mark.
+ * Below bundle.c, and tells hold.c of SAs that have got their keys.
+ *
+ * What a bundle was made of can be asked whether it still holds: the policy,
+ * the SA and the route carry marks.  What would be chosen *instead* today leaves
+ * no mark on it: a policy of a higher priority, a newer SA, one that is not near
+ * its end.  The kernel does mark SAs that a new one supersedes, but it does so
+ * just before the new one can be found: who resolves in between takes the old SA
+ * with the new mark.
  *
  * So we listen as a key manager does, without ever managing a key.  The kernel
  * tells key managers what has changed after the change can be seen and before
@@ -42,6 +44,8 @@ static int state_changed(struct xfrm_state *x, const struct km_event *c)
 	 */
 	if (c->event != XFRM_MSG_NEWAE || c->data.aevent == XFRM_AE_CU)
 		moved();
+	if (c->event == XFRM_MSG_NEWSA || c->event == XFRM_MSG_UPDSA)
+		xport_hold_end(x);
 	return 0;
 }
 

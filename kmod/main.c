@@ -17,6 +17,9 @@ static int __init xport_module_init(void)
 	err = xport_table_init();
 	if (err)
 		return err;
+	err = xport_hold_init();
+	if (err)
+		goto table;
 	xport_changes_init();
 	err = xport_bundle_init();
 	if (err)
@@ -40,6 +43,8 @@ bundle:
 	xport_bundle_exit();
 changes:
 	xport_changes_exit();
+	xport_hold_exit();
+table:
 	xport_table_exit();
 	return err;
 }
@@ -51,6 +56,7 @@ static void __exit xport_module_exit(void)
 	xport_receive_exit();
 	xport_bundle_exit();
 	xport_changes_exit();
+	xport_hold_exit();
 	xport_table_exit();
 }
 

@@ -15,7 +15,8 @@
 
 /*
  * One table gives every reason its number and its name in "ethtool -S".  A
- * packet that is dropped is counted under exactly one of them.
+ * packet that is dropped is counted under exactly one of them; what has no
+ * "drop" in its name happened to packets that were not.
  */
 #define XPORT_REASONS(R) \
 	R(RX_NO_POLICY, "rx_drop_no_policy") \
@@ -38,6 +39,7 @@
 	R(TX_TOO_BIG, "tx_drop_too_big") \
 	R(TX_NO_MEMORY, "tx_drop_no_memory") \
 	R(TX_OUTPUT, "tx_drop_output") \
+	R(RX_HELD, "rx_held") \
 	R(PMTU_SENT, "pmtu_answers") \
 	R(PMTU_LIMITED, "pmtu_suppressed")
 
@@ -109,6 +111,13 @@ netdev_tx_t xport_transmit(struct sk_buff *skb, struct net_device *dev);
 /* receive.c */
 int xport_receive_init(void);
 void xport_receive_exit(void);
+void xport_receive_again(struct sk_buff *skb, unsigned short family);
+
+/* hold.c */
+int xport_hold_init(void);
+void xport_hold_exit(void);
+bool xport_hold(struct sk_buff *skb, struct xfrm_state *x);
+void xport_hold_end(struct xfrm_state *x);
 
 /* errors.c */
 int xport_error4(struct sk_buff *skb, u32 info);
@@ -123,6 +132,7 @@ void xport_pmtu_answer(struct xport *port, struct sk_buff *skb, u32 mtu);
 int xport_stats_init(struct xport *port);
 void xport_stats_free(struct xport *port);
 void xport_count(struct xport *port, enum xport_reason reason);
+void xport_count_bad(struct xport *port, enum xport_reason reason);
 
 /* encap.c */
 int xport_encap_init(void);

@@ -15,6 +15,7 @@
 #include <net/ipv6.h>
 #include <net/xfrm.h>
 #include <linux/snmp.h>
+#include <linux/udp.h>
 
 #include "compat.h"
 #include "port.h"
@@ -308,9 +309,7 @@ static int take(struct xport *port, struct sk_buff *skb,
 			family = skb->protocol == htons(ETH_P_IP) ? AF_INET
 								  : AF_INET6;
 		if (!transport && bridge && !inner_header_ok(skb, family)) {
-			xport_count(port, XPORT_RX_MALFORMED);
-			DEV_STATS_INC(dev, rx_errors);
-			DEV_STATS_INC(dev, rx_dropped);
+			xport_count_bad(port, XPORT_RX_MALFORMED);
 			return -EINVAL;
 		}
 		forget_outer(skb, family, transport);
@@ -439,6 +438,33 @@ static bool is_uncompressed(struct sk_buff *skb, struct xfrm_state *x)
 #endif
 }
 
+/* The protocol in the outer header, or in the last one before the SA's. */
+static u8 outer_protocol(const struct sk_buff *skb, unsigned short family)
+{
+	return family == AF_INET ? ip_hdr(skb)->protocol
+				 : skb_network_header(skb)[IP6CB(skb)->nhoff];
+}
+
+/*
+ * Whether SKB, which was not for an SA with keys yet, waits for them: nothing
+ * has been done to it, and how it came is plain.  The SA may have been
+ * replaced in the meantime; it has no type either way.
+ */
+static bool waits(struct sk_buff *skb, const struct sec_path *sp)
+{
+	struct xfrm_state *x = sp->xvec[0];
+	u8 protocol;
+
+	if (likely(x->type) || sp->len != 1 ||
+	    this_cpu_read(in_hand.skb) != skb)
+		return false;
+	if (x->id.proto != IPPROTO_ESP && x->id.proto != IPPROTO_AH)
+		return false;
+	protocol = outer_protocol(skb, x->props.family);
+	return (protocol == x->id.proto || protocol == IPPROTO_UDP) &&
+	       xport_hold(skb, x);
+}
+
 /*
  * The transformation of SKB has ended, with ERR.  Returns 1 if it is no
  * packet of ours, 0 to go on with it, a negative errno to drop it.
@@ -455,6 +481,8 @@ static int received(struct sk_buff *skb, int err)
 	if (!sp || !sp->len)
 		return 1;
 	x = sp->xvec[sp->len - 1];
+	if (err && waits(skb, sp))
+		return 0;
 	port = xport_find(xs_net(x), x->if_id);
 	if (!port)
 		return 1;
@@ -468,9 +496,7 @@ static int received(struct sk_buff *skb, int err)
 		xport_count(port, XPORT_RX_DOWN);
 		err = -ENETDOWN;
 	} else if (err) {
-		xport_count(port, refusal(skb, xs_net(x)));
-		DEV_STATS_INC(dev, rx_errors);
-		DEV_STATS_INC(dev, rx_dropped);
+		xport_count_bad(port, refusal(skb, xs_net(x)));
 		return 0;
 	} else if (is_uncompressed(skb, x)) {
 		/* The stack will find the other SA, and we the packet again. */
@@ -549,6 +575,24 @@ static int receive_encap(struct sk_buff *skb, int nexthdr, __be32 spi,
 	ret = xfrm_input(skb, nexthdr, spi, encap);
 	put_down(before);
 	return ret;
+}
+
+/*
+ * Takes SKB of the outer FAMILY, which has waited.  Called with BHs off and an
+ * RCU read lock held.
+ */
+void xport_receive_again(struct sk_buff *skb, unsigned short family)
+{
+	bool udp = outer_protocol(skb, family) == IPPROTO_UDP;
+
+	if (family == AF_INET && udp)
+		xfrm4_rcv_encap(skb, IPPROTO_ESP, 0, UDP_ENCAP_ESPINUDP);
+	else if (family == AF_INET)
+		receive4(skb);
+	else if (udp)
+		xfrm6_rcv_encap(skb, IPPROTO_ESP, 0, UDP_ENCAP_ESPINUDP);
+	else
+		receive6(skb);
 }
 
 /* ------------------------------------------------------------------------

@@ -34,6 +34,14 @@ void xport_count(struct xport *port, enum xport_reason reason)
 	u64_stats_update_end(&c->syncp);
 }
 
+/* What the device itself counts as bad, too.  Called with BHs off. */
+void xport_count_bad(struct xport *port, enum xport_reason reason)
+{
+	xport_count(port, reason);
+	DEV_STATS_INC(port->dev, rx_errors);
+	DEV_STATS_INC(port->dev, rx_dropped);
+}
+
 static int get_sset_count(struct net_device *dev, int set)
 {
 	return set == ETH_SS_STATS ? XPORT_N_REASONS : -EOPNOTSUPP;

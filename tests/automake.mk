@@ -111,6 +111,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-bench.at \
 	tests/system-fault.at \
 	tests/system-kmod-paths.at \
+	tests/system-kmod-hold.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod.at \
 	tests/system-offload.at
