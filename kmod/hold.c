@@ -22,8 +22,8 @@
 
 /* For each namespace: what a busy tunnel sends within a round trip. */
 #define HELD_MAX 64
-/* For all of them, so that many namespaces are not much memory. */
-#define HELD_ALL_MAX 1024
+/* For all of them, so that they are neither much memory nor a long list. */
+#define HELD_ALL_MAX 256
 /* Time for a message of the exchange to be lost and sent once more. */
 #define HELD_FOR (3 * HZ)
 #define SWEEP_EVERY (HZ / 2)
@@ -33,6 +33,7 @@ struct held {
 	struct list_head node;
 	struct sk_buff *skb;
 	unsigned long until;
+	int mib;			/* the kernel's counter of its loss */
 	u32 if_id;			/* of the larval SA, or 0 */
 	xfrm_address_t daddr;
 	__be32 spi;
@@ -55,18 +56,19 @@ static DECLARE_DELAYED_WORK(sweep_work, sweep);
  * The kernel has counted each packet as lost when it was not yet, and that is
  * taken back for the time that it waits.
  */
-static void count_as_lost(struct net *net, int n)
+static void count_as_lost(struct net *net, int mib, int n)
 {
 #ifdef CONFIG_XFRM_STATISTICS
-	SNMP_ADD_STATS(net->mib.xfrm_statistics, LINUX_MIB_XFRMACQUIREERROR,
-		       n);
+	SNMP_ADD_STATS(net->mib.xfrm_statistics, mib, n);
 #endif
 }
 
 static void free_held(struct held *held)
 {
-	dev_put(held->skb->dev);
+	struct net_device *dev = held->skb->dev;
+
 	kfree_skb(held->skb);
+	dev_put(dev);
 	kfree(held);
 }
 
@@ -80,7 +82,7 @@ static void give_up(struct list_head *list)
 
 		rcu_read_lock();
 		local_bh_disable();
-		count_as_lost(net, 1);
+		count_as_lost(net, held->mib, 1);
 		port = xport_find(net, held->if_id);
 		if (port)
 			xport_count_bad(port, XPORT_RX_TRANSFORM);
@@ -127,6 +129,7 @@ static bool is_for(const struct held *held, struct xfrm_state *x)
 	return held->spi == x->id.spi && held->proto == x->id.proto &&
 	       held->family == x->props.family &&
 	       xfrm_addr_equal(&held->daddr, &x->id.daddr, held->family) &&
+	       (held->skb->mark & x->mark.m) == x->mark.v &&
 	       net_eq(dev_net(held->skb->dev), xs_net(x));
 }
 
@@ -153,55 +156,71 @@ void xport_hold_end(struct xfrm_state *x)
 	}
 	spin_unlock_bh(&waiting_lock);
 
+	/* In one go, or newer ones would get in between. */
+	rcu_read_lock();
+	local_bh_disable();
 	list_for_each_entry_safe(held, next, &list, node) {
 		struct net_device *dev = held->skb->dev;
-		struct xport *port;
+		struct xport *port = xport_find(xs_net(x), x->if_id);
 
-		rcu_read_lock();
-		local_bh_disable();
-		port = xport_find(xs_net(x), x->if_id);
 		if (port)
 			xport_count(port, XPORT_RX_HELD);
 		this_cpu_write(released, held->skb);
 		xport_receive_again(held->skb, held->family);
 		this_cpu_write(released, NULL);
-		local_bh_enable();
-		rcu_read_unlock();
 		dev_put(dev);
 		kfree(held);
 	}
+	local_bh_enable();
+	rcu_read_unlock();
 }
 
-static bool add(struct held *held, const struct net *net)
+/* Whether one more packet in NET may wait.  Called with the lock. */
+static bool room_for(const struct net *net)
 {
 	struct held *other;
 	unsigned int n = 0;
-	bool added;
 
-	spin_lock(&waiting_lock);
+	if (n_waiting >= HELD_ALL_MAX)
+		return false;
 	list_for_each_entry(other, &waiting, node)
 		n += net_eq(dev_net(other->skb->dev), net);
-	added = n < HELD_MAX && n_waiting < HELD_ALL_MAX;
-	if (added) {
-		if (list_empty(&waiting))
-			schedule_delayed_work(&sweep_work, SWEEP_EVERY);
-		list_add_tail(&held->node, &waiting);
-		WRITE_ONCE(n_waiting, n_waiting + 1);
+	return n < HELD_MAX;
+}
+
+/* A copy of SKB that keeps nothing for longer but its device and route. */
+static struct sk_buff *waiting_copy(struct sk_buff *skb)
+{
+	struct sk_buff *copy = skb_clone(skb, GFP_ATOMIC);
+
+	if (!copy)
+		return NULL;
+	/*
+	 * A path of its own first: what shares extensions with another packet
+	 * does not let go of the SAs in them.
+	 */
+	if (!secpath_set(copy)) {
+		kfree_skb(copy);
+		return NULL;
 	}
-	spin_unlock(&waiting_lock);
-	return added;
+	secpath_reset(copy);
+	nf_reset_ct(copy);
+	dev_hold(copy->dev);
+	return copy;
 }
 
 /*
- * Keeps a copy of SKB, which is for the larval SA X and about to be dropped for
- * that, and is as it was when the handler of its protocol got it.  Returns
- * false if it does not.  Called with BHs off and an RCU read lock held.
+ * Keeps a copy of SKB, which is for the SA X without keys and about to be
+ * dropped for that, for which the kernel has counted it in MIB.  SKB is as it was
+ * when the handler of its protocol got it.  Returns false if it does not.
+ * Called with BHs off and an RCU read lock held.
  */
-bool xport_hold(struct sk_buff *skb, struct xfrm_state *x)
+bool xport_hold(struct sk_buff *skb, struct xfrm_state *x, int mib)
 {
 	struct net *net = xs_net(x);
+	struct held *held = NULL;
 	struct xfrm_state *now;
-	struct held *held;
+	u8 state;
 
 	/* Once is enough. */
 	if (this_cpu_read(released) == skb)
@@ -209,36 +228,46 @@ bool xport_hold(struct sk_buff *skb, struct xfrm_state *x)
 	/* Another's, if the SA says whose it is. */
 	if (x->if_id && !xport_find(net, x->if_id))
 		return false;
-	held = kmalloc(sizeof(*held), GFP_ATOMIC);
+	if (!(skb->dev->flags & IFF_UP))
+		return false;
+
+	spin_lock(&waiting_lock);
+	if (room_for(net))
+		held = kmalloc(sizeof(*held), GFP_ATOMIC);
+	if (held) {
+		held->skb = waiting_copy(skb);
+		if (!held->skb) {
+			kfree(held);
+			held = NULL;
+		}
+	}
+	if (held) {
+		held->until = jiffies + HELD_FOR;
+		held->mib = mib;
+		held->if_id = x->if_id;
+		held->daddr = x->id.daddr;
+		held->spi = x->id.spi;
+		held->proto = x->id.proto;
+		held->family = x->props.family;
+		if (list_empty(&waiting))
+			schedule_delayed_work(&sweep_work, SWEEP_EVERY);
+		list_add_tail(&held->node, &waiting);
+		WRITE_ONCE(n_waiting, n_waiting + 1);
+		count_as_lost(net, mib, -1);
+	}
+	spin_unlock(&waiting_lock);
 	if (!held)
 		return false;
-	held->skb = skb_clone(skb, GFP_ATOMIC);
-	if (!held->skb) {
-		kfree(held);
-		return false;
-	}
-	secpath_reset(held->skb);
-	dev_hold(held->skb->dev);
-	held->until = jiffies + HELD_FOR;
-	held->if_id = x->if_id;
-	held->daddr = x->id.daddr;
-	held->spi = x->id.spi;
-	held->proto = x->id.proto;
-	held->family = x->props.family;
-	if (!add(held, net)) {
-		free_held(held);
-		return false;
-	}
-	count_as_lost(net, -1);
 
 	/* Who gave the SA its keys may have looked before the packet was there. */
 	smp_mb();
-	if (READ_ONCE(x->km.state) == XFRM_STATE_ACQ)
+	state = READ_ONCE(x->km.state);
+	if (state == XFRM_STATE_ACQ || state == XFRM_STATE_VOID)
 		return true;
 	now = xfrm_state_lookup(net, skb->mark, &x->id.daddr, x->id.spi,
 				x->id.proto, x->props.family);
 	if (now) {
-		if (now->km.state == XFRM_STATE_VALID)
+		if (READ_ONCE(now->km.state) == XFRM_STATE_VALID)
 			xport_hold_end(now);
 		xfrm_state_put(now);
 	}

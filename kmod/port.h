@@ -15,8 +15,8 @@
 
 /*
  * One table gives every reason its number and its name in "ethtool -S".  A
- * packet that is dropped is counted under exactly one of them; what has no
- * "drop" in its name happened to packets that were not.
+ * packet that is dropped is counted under exactly one of them with "drop" in
+ * its name.
  */
 #define XPORT_REASONS(R) \
 	R(RX_NO_POLICY, "rx_drop_no_policy") \
@@ -116,7 +116,7 @@ void xport_receive_again(struct sk_buff *skb, unsigned short family);
 /* hold.c */
 int xport_hold_init(void);
 void xport_hold_exit(void);
-bool xport_hold(struct sk_buff *skb, struct xfrm_state *x);
+bool xport_hold(struct sk_buff *skb, struct xfrm_state *x, int mib);
 void xport_hold_end(struct xfrm_state *x);
 
 /* errors.c */

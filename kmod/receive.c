@@ -20,14 +20,20 @@
 #include "compat.h"
 #include "port.h"
 
+/* How many packets this CPU has refused, by what the kernel says of them. */
+struct refused {
+	unsigned long mode;		/* of another mode than the SA */
+	unsigned long larval;		/* the SA had no keys */
+	unsigned long invalid;		/* the SA was not one to receive with */
+};
+
 /*
  * What this CPU's handler has given to xfrm_input() and has not got back, and
- * how many packets this CPU had refused by then because of an SA's mode.  BHs
- * are off.
+ * what had been refused by then.  BHs are off.
  */
 struct hand {
 	struct sk_buff *skb;
-	unsigned long mode_errors;
+	struct refused before;
 };
 
 static DEFINE_PER_CPU(struct hand, in_hand);
@@ -88,14 +94,20 @@ static unsigned long verdict_count(struct net *net, int i)
 }
 #endif
 
-/* Packets that were not of the mode of their SA, so far and on this CPU. */
-static unsigned long mode_errors(struct net *net)
-{
 #ifdef CONFIG_XFRM_STATISTICS
-	return this_cpu_read(net->mib.xfrm_statistics->mibs[LINUX_MIB_XFRMINSTATEMODEERROR]);
+#define REFUSED(NET, MIB) \
+	this_cpu_read((NET)->mib.xfrm_statistics->mibs[LINUX_MIB_XFRM##MIB])
 #else
-	return 0;
+#define REFUSED(NET, MIB) 0
 #endif
+
+static struct refused refused_so_far(struct net *net)
+{
+	return (struct refused) {
+		.mode = REFUSED(net, INSTATEMODEERROR),
+		.larval = REFUSED(net, ACQUIREERROR),
+		.invalid = REFUSED(net, INSTATEINVALID),
+	};
 }
 
 /* Why SKB, which an SA of NET has refused, was refused. */
@@ -103,7 +115,8 @@ static enum xport_reason refusal(const struct sk_buff *skb, struct net *net)
 {
 	const struct hand *hand = this_cpu_ptr(&in_hand);
 
-	return hand->skb == skb && hand->mode_errors != mode_errors(net)
+	return hand->skb == skb &&
+	       hand->before.mode != refused_so_far(net).mode
 	       ? XPORT_RX_MODE : XPORT_RX_TRANSFORM;
 }
 
@@ -446,23 +459,38 @@ static u8 outer_protocol(const struct sk_buff *skb, unsigned short family)
 }
 
 /*
- * Whether SKB, which was not for an SA with keys yet, waits for them: nothing
- * has been done to it, and how it came is plain.  The SA may have been
- * replaced in the meantime; it has no type either way.
+ * Whether SKB, which was refused by the last SA of SP, waits for its keys: it
+ * was refused for having none, nothing has been done to it, and how it came is
+ * plain.  An SA that has just replaced a larval one can be found a moment before
+ * it may be used.
  */
 static bool waits(struct sk_buff *skb, const struct sec_path *sp)
 {
+	const struct hand *hand = this_cpu_ptr(&in_hand);
 	struct xfrm_state *x = sp->xvec[0];
-	u8 protocol;
+	struct refused now;
+	u8 protocol, state;
+	int mib;
 
-	if (likely(x->type) || sp->len != 1 ||
-	    this_cpu_read(in_hand.skb) != skb)
+	if (sp->len != 1 || hand->skb != skb)
 		return false;
 	if (x->id.proto != IPPROTO_ESP && x->id.proto != IPPROTO_AH)
 		return false;
 	protocol = outer_protocol(skb, x->props.family);
-	return (protocol == x->id.proto || protocol == IPPROTO_UDP) &&
-	       xport_hold(skb, x);
+	if (protocol != x->id.proto && protocol != IPPROTO_UDP)
+		return false;
+
+	now = refused_so_far(xs_net(x));
+	state = READ_ONCE(x->km.state);
+	if (now.larval != hand->before.larval)
+		mib = LINUX_MIB_XFRMACQUIREERROR;
+	else if (now.invalid != hand->before.invalid &&
+		 (!x->type || state == XFRM_STATE_VOID ||
+		  state == XFRM_STATE_VALID))
+		mib = LINUX_MIB_XFRMINSTATEINVALID;
+	else
+		return false;
+	return xport_hold(skb, x, mib);
 }
 
 /*
@@ -520,8 +548,10 @@ static struct hand take_in_hand(struct sk_buff *skb)
 {
 	struct hand before = *this_cpu_ptr(&in_hand);
 
-	this_cpu_write(in_hand.skb, skb);
-	this_cpu_write(in_hand.mode_errors, mode_errors(dev_net(skb->dev)));
+	*this_cpu_ptr(&in_hand) = (struct hand) {
+		.skb = skb,
+		.before = refused_so_far(dev_net(skb->dev)),
+	};
 	return before;
 }
 
