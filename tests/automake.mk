@@ -100,6 +100,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-user.at \
 	tests/system-backend.at \
 	tests/system-clock.at \
+	tests/system-datapath.at \
 	tests/system-db.at \
 	tests/system-interop.at \
 	tests/system-leak.at \
@@ -220,7 +221,9 @@ check-valgrind: all $(check_PROGRAMS) $(check_DATA)
 # interfaces, ESP and Open vSwitch's module).
 SYSTEM_FLAGS = AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
 check-system: all $(check_PROGRAMS) $(check_DATA)
-	-@for name in strongswan libreswan; do \
+	-@PATH=$$PATH:/usr/sbin:/sbin; \
+	for name in strongswan libreswan \
+			`command -v nft >/dev/null || echo nftables`; do \
 		$(srcdir)/tests/vm/packages --cache '$(OVS_CACHE)' $$name \
 			>/dev/null || echo "no $$name: its tests are skipped"; \
 	done
