@@ -114,6 +114,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-kmod-paths.at \
 	tests/system-kmod-hold.at \
 	tests/system-kmod-health.at \
+	tests/system-kmod-link.at \
 	tests/system-kmod.at \
 	tests/system-offload.at
 OVS_TESTSUITE_AT = \
