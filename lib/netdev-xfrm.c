@@ -27,6 +27,7 @@
 #include "netdev-xfrm-private.h"
 #include "netdev-xfrm.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "seq.h"
 #include "smap.h"
@@ -60,6 +61,10 @@ static bool conflict_seen;
 static bool removal_pending;
 static uint64_t engine_seqno;
 static uint64_t orphan_seqno;
+
+/* A row failed because the kernel's module for xfrm interfaces was not there,
+ * or on its way out: nobody but us tells the bridge when one is. */
+static bool module_missing;
 
 /* The life of a netdev. */
 
@@ -253,6 +258,10 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     error = xfrm_device_ensure(&config.link, &link, &existed,
                                &config.prior_if_id, &conflict, errp);
     conflict_seen |= conflict;
+    if (error == EOPNOTSUPP && backend_class == &xfrm_backend_kernel
+        && !xfrm_backend_kernel_has_module()) {
+        module_missing = true;
+    }
     if (error) {
         xfrm_engine_unclaim_device();
         return error;
@@ -504,6 +513,10 @@ netdev_xfrm_run(void)
     if (!removal_pending) {
         conflict_seen = false;
     }
+    if (module_missing && xfrm_backend_kernel_has_module()) {
+        module_missing = false;
+        if_notifier_manual_report();
+    }
 
     struct shash_node *node;
     struct svec opened = SVEC_EMPTY_INITIALIZER;
@@ -538,6 +551,9 @@ netdev_xfrm_wait(void)
 {
     seq_wait(xfrm_engine_seq(), engine_seqno);
     seq_wait(orphan_seq, orphan_seqno);
+    if (module_missing) {
+        poll_timer_wait(1000);
+    }
 }
 
 void

@@ -70,6 +70,22 @@ kernel_probe_capabilities(struct xfrm_capabilities *caps)
     caps->needs_encap_sockets = true;
 }
 
+/* The directory is there before the module works, and until it has ended. */
+bool
+xfrm_backend_kernel_has_module(void)
+{
+    char state[8];
+    ssize_t n = -1;
+    int fd;
+
+    fd = open("/sys/module/xfrm_interface/initstate", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, state, sizeof state);
+        close(fd);
+    }
+    return n >= 4 && !memcmp(state, "live", 4);
+}
+
 /* ## Drop counters. ## */
 
 /* Names of counters, which must outlive every handle.  The kernel has some

@@ -226,6 +226,9 @@ struct xfrm_backend_class {
 #define XFRM_ROUTE_PROTO 120
 
 extern const struct xfrm_backend_class xfrm_backend_kernel;
+
+/* The kernel has a module that makes xfrm interfaces, loaded and at work. */
+bool xfrm_backend_kernel_has_module(void);
 extern const struct xfrm_backend_class xfrm_backend_dummy;
 
 #endif /* xfrm-backend.h */
