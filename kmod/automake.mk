@@ -148,7 +148,14 @@ bench-kmod: all kmod-host
 	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
 		$(srcdir)/tests/vm/bench-kmod "$$kernel" \
 		'$(KMOD_HOST)' $(BENCHFLAGS)
-.PHONY: bench-kmod kmod-lint
+
+# The same for making, finding and deleting one interface among many.
+bench-scale: all kmod-host
+	kernel=`$(KMOD_PREPARE)` && \
+	PATH='$(AUTOTEST_PATH)':$$PATH OVS_SRCDIR='$(OVS_SRCDIR)' \
+		$(srcdir)/tests/vm/bench-scale "$$kernel" \
+		'$(KMOD_HOST)' $(BENCHFLAGS)
+.PHONY: bench-kmod bench-scale kmod-lint
 .PHONY: kmod kmod-install kmod-uninstall kmod-dkms-install kmod-host check-kmod
 
 CLEAN_LOCAL += clean-kmod

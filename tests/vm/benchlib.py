@@ -79,6 +79,21 @@ def in_netns(name, function):
             setns(ours.fileno(), CLONE_NEWNET)
 
 
+def kernel_threads():
+    """Nanoseconds that the kernel's own threads have run."""
+    total = 0
+    for name in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/stat" % name) as f:
+                parent = f.read().rpartition(")")[2].split()[1]
+            if parent == "2":           # kthreadd
+                with open("/proc/%s/schedstat" % name) as f:
+                    total += int(f.read().split()[0])
+        except OSError:
+            pass                        # No process, or none any more.
+    return total
+
+
 def median(values):
     return statistics.median(values)
 
