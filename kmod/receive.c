@@ -354,11 +354,45 @@ static int take(struct xport *port, struct sk_buff *skb,
 }
 
 /*
+ * Whether SKB, out of tunnel or BEET mode, is for an SA itself, or may be.  With
+ * esp4_offload or esp6_offload loaded GRO takes it for that SA, finds that it has
+ * come by another one already, and gives it back without its path: no policy would
+ * ever ask by which SA it came.
+ */
+static bool gro_forgets(const struct sk_buff *skb)
+{
+	const struct udphdr *udp;
+	unsigned int offset;
+	struct udphdr copy;
+	u8 protocol;
+
+	if (skb->protocol == htons(ETH_P_IP)) {
+		protocol = ip_hdr(skb)->protocol;
+		offset = ip_hdr(skb)->ihl * 4;
+	} else {
+		protocol = ipv6_hdr(skb)->nexthdr;
+		offset = sizeof(struct ipv6hdr);
+	}
+	switch (protocol) {
+	case IPPROTO_ESP:
+		return true;
+	case IPPROTO_UDP:
+		/* RFC 3948, which later kernels' GRO knows. */
+		udp = skb_header_pointer(skb, offset, sizeof(copy), &copy);
+		return udp && udp->dest == htons(4500);
+	default:
+		return skb->protocol == htons(ETH_P_IPV6) &&
+		       ipv6_ext_hdr(protocol);
+	}
+}
+
+/*
  * Whether xfrm_input() goes on with SKB itself once it is a packet of PORT,
  * whose packets a bridge takes if BRIDGE.
  *
  * Not in transport mode into a bridge: it would route the packet to its own
  * address.  Nor with metadata, which IPv4 takes for a route that leads nowhere.
+ * Nor what GRO, which it would get into, must not have.
  * And not behind a cipher that has worked asynchronously: there
  * xfrm_input() holds the device below and lets go of the device that the packet
  * has *then*.
@@ -369,6 +403,8 @@ static bool goes_on(const struct xport *port, struct sk_buff *skb,
 	const struct xfrm_offload *xo = xfrm_offload(skb);
 
 	if (x->props.mode == XFRM_MODE_TRANSPORT && (bridge || port->external))
+		return false;
+	if (x->props.mode != XFRM_MODE_TRANSPORT && !bridge && gro_forgets(skb))
 		return false;
 	if (likely(this_cpu_read(in_hand.skb) == skb))
 		return true;
