@@ -228,9 +228,8 @@ check-system: all $(check_PROGRAMS) $(check_DATA)
 		$(srcdir)/tests/vm/packages --cache '$(OVS_CACHE)' $$name \
 			>/dev/null || echo "no $$name: its tests are skipped"; \
 	done
-	$(srcdir)/tests/vm/run --settle --timeout 4200 --share '$(abs_builddir)' \
-		$(VMFLAGS) -- '$(abs_srcdir)/tests/vm/suite' '$(abs_builddir)' \
-		system-testsuite $(SYSTEM_FLAGS)
+	$(srcdir)/tests/vm/hosts --settle --timeout 4200 --share '$(abs_builddir)' \
+		$(VMFLAGS) -- '$(abs_builddir)' system-testsuite $(SYSTEM_FLAGS)
 check-system-here:
 	@$(RUN_TESTSUITE); run_testsuite tests/system-testsuite -j1
 .PHONY: check-system check-system-here
@@ -307,5 +306,5 @@ clean-bench:
 CLEAN_LOCAL += clean-testsuites
 clean-testsuites:
 	rm -rf tests/testsuite.dir tests/testsuite.log \
-		tests/system-testsuite.dir tests/system-testsuite.log tests/valgrind
+		tests/system-testsuite.dir tests/system-testsuite*.log tests/valgrind
 .PHONY: clean-testsuites
