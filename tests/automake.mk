@@ -113,6 +113,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-fault.at \
 	tests/system-kmod-paths.at \
 	tests/system-kmod-hold.at \
+	tests/system-kmod-pmtu.at \
 	tests/system-kmod-health.at \
 	tests/system-kmod-link.at \
 	tests/system-kmod.at \
