@@ -355,6 +355,33 @@ static bool read_metadata(const struct sk_buff *skb, struct xport_goal *goal)
 }
 
 /*
+ * How long SKB may be, which is to take DST.  In BEET mode the kernel takes the
+ * outer header's length for the inner one's, which ESP leaves out, and so rounds
+ * down to the cipher's blocks at another place than the packet will: for IPv4 the
+ * result may be too long.
+ */
+static u32 path_mtu(const struct sk_buff *skb, const struct dst_entry *dst,
+		    unsigned short family)
+{
+	struct xfrm_state *x = dst->xfrm;
+	u32 mtu = dst_mtu(dst), longer, exact;
+
+	if (x->props.mode != XFRM_MODE_BEET || family != AF_INET)
+		return mtu;
+	longer = x->props.family == AF_INET ? 0 : sizeof(struct ipv6hdr) -
+						  sizeof(struct iphdr);
+	/*
+	 * The kernel puts this aside, and room for the header that replaces
+	 * options, whether there are any or not.
+	 */
+	exact = xfrm_state_mtu(x, dst_mtu(xfrm_dst_child(dst)) + longer +
+				  IPV4_BEET_PHMAXLEN) - longer;
+	if (ip_hdr(skb)->ihl > 5)
+		exact -= IPV4_BEET_PHMAXLEN;
+	return min(mtu, exact);
+}
+
+/*
  * Whether the sender has to learn that SKB, which is to take DST, is too big for
  * MTU.
  */
@@ -396,7 +423,8 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 	if (!dst)
 		return reason;
 
-	mtu = min_t(u32, dst_mtu(dst), READ_ONCE(port->dev->mtu));
+	mtu = min_t(u32, path_mtu(skb, dst, goal.family),
+		    READ_ONCE(port->dev->mtu));
 	if (goal.family == AF_INET6)
 		mtu = max_t(u32, mtu, IPV6_MIN_MTU);
 	if (too_big(skb, dst, goal.family, mtu)) {
