@@ -11,6 +11,7 @@
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netfilter.h>
 #include <net/dst_metadata.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
@@ -398,13 +399,43 @@ static bool too_big(const struct sk_buff *skb, const struct dst_entry *dst,
 	       (skb_is_gso(skb) && xport_is_packet_offload(dst->xfrm));
 }
 
+/* What the kernel's output of IPv6 packets does but for their size. */
+static int output_whole(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	if (unlikely(!skb_dst(skb)->xfrm)) {
+		/* A netfilter hook has taken another route. */
+		IP6CB(skb)->flags |= IP6SKB_REROUTED;
+		return dst_output(net, sk, skb);
+	}
+	return xfrm_output(sk, skb);
+}
+
+/*
+ * Gives SKB, which has its bundle, to the SA; takes it, whatever it returns.
+ * NARROW: IPv6 must carry it and the path, with what ESP adds, does not.  Then it
+ * is cut behind ESP.  In tunnel mode the kernel would cut it before, though it may
+ * be another host's; in the other modes it is for us to allow it.
+ */
+static int output(struct net *net, struct sk_buff *skb, bool narrow)
+{
+	struct sock *sk = skb_to_full_sk(skb);
+	struct dst_entry *dst = skb_dst(skb);
+
+	if (narrow && dst->xfrm->props.mode == XFRM_MODE_TUNNEL)
+		return NF_HOOK(NFPROTO_IPV6, NF_INET_POST_ROUTING, net, sk, skb,
+			       skb->dev, dst->dev, output_whole);
+	if (narrow)
+		skb->ignore_df = 1;
+	return dst_output(net, sk, skb);
+}
+
 static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 {
 	enum xport_reason reason;
 	struct xport_goal goal;
 	struct dst_entry *dst;
 	unsigned int len;
-	u32 mtu;
+	u32 mtu, path;
 	int err;
 
 	goal.net = port->key.net;
@@ -423,8 +454,8 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 	if (!dst)
 		return reason;
 
-	mtu = min_t(u32, path_mtu(skb, dst, goal.family),
-		    READ_ONCE(port->dev->mtu));
+	path = path_mtu(skb, dst, goal.family);
+	mtu = min_t(u32, path, READ_ONCE(port->dev->mtu));
 	if (goal.family == AF_INET6)
 		mtu = max_t(u32, mtu, IPV6_MIN_MTU);
 	if (too_big(skb, dst, goal.family, mtu)) {
@@ -453,8 +484,8 @@ static enum xport_reason send(struct xport *port, struct sk_buff *skb)
 	if (xport_is_packet_offload(dst->xfrm) &&
 	    rcu_access_pointer(port->dev->rx_handler))
 		skb_orphan(skb);
-	/* Takes the packet, whatever it returns. */
-	err = dst_output(goal.net, skb_to_full_sk(skb), skb);
+	err = output(goal.net, skb,
+		     goal.family == AF_INET6 && path < IPV6_MIN_MTU);
 	if (net_xmit_eval(err) == 0) {
 		dev_sw_netstats_tx_add(port->dev, 1, len);
 		return XPORT_N_REASONS;
