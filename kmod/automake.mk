@@ -17,12 +17,14 @@ EXTRA_DIST += \
 	kmod/dkms.conf.in \
 	kmod/encap.c \
 	kmod/errors.c \
+	kmod/handlers.c \
 	kmod/hold.c \
 	kmod/link.c \
 	kmod/main.c \
 	kmod/pmtu.c \
 	kmod/port.h \
 	kmod/receive.c \
+	kmod/receive.h \
 	kmod/stats.c \
 	kmod/table.c \
 	kmod/transmit.c

@@ -3,7 +3,7 @@
  * errors.c: ICMP errors about packets that a port has sent: what a router on the
  * way says about the outer packet changes the route that the next ones take.
  *
- * Below the handlers of receive.c.
+ * Below handlers.c.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>

@@ -9,8 +9,8 @@
  * exchange.  Here they wait, a few seconds at most, and are received when the
  * keys are there.
  *
- * Below receive.c, which hands packets over and takes them again, and called
- * by changes.c, which hears of the keys.
+ * Below receive.c, which hands packets over, and handlers.c, which takes them
+ * again; called by changes.c, which hears of the keys.
  */
 #include <linux/ip.h>
 #include <linux/slab.h>

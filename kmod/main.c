@@ -24,12 +24,12 @@ static int __init xport_module_init(void)
 	err = xport_bundle_init();
 	if (err)
 		goto changes;
-	err = xport_receive_init();
+	err = xport_handlers_init();
 	if (err)
 		goto bundle;
 	err = xport_encap_init();
 	if (err)
-		goto receive;
+		goto handlers;
 	err = xport_link_init();
 	if (err)
 		goto encap;
@@ -37,8 +37,8 @@ static int __init xport_module_init(void)
 
 encap:
 	xport_encap_exit();
-receive:
-	xport_receive_exit();
+handlers:
+	xport_handlers_exit();
 bundle:
 	xport_bundle_exit();
 changes:
@@ -53,7 +53,7 @@ static void __exit xport_module_exit(void)
 {
 	xport_link_exit();
 	xport_encap_exit();
-	xport_receive_exit();
+	xport_handlers_exit();
 	xport_bundle_exit();
 	xport_changes_exit();
 	xport_hold_exit();

@@ -108,9 +108,9 @@ void xport_link_exit(void);
 /* transmit.c */
 netdev_tx_t xport_transmit(struct sk_buff *skb, struct net_device *dev);
 
-/* receive.c */
-int xport_receive_init(void);
-void xport_receive_exit(void);
+/* handlers.c */
+int xport_handlers_init(void);
+void xport_handlers_exit(void);
 void xport_receive_again(struct sk_buff *skb, unsigned short family);
 
 /* hold.c */

@@ -8,6 +8,8 @@
  * another namespace: there the check happens here, for every packet, with no
  * verdict remembered, since the kernel has no number that moves with every
  * change of a policy.
+ *
+ * Stands below handlers.c, which the kernel gives its packets.
  */
 #include <linux/module.h>
 #include <net/dst_metadata.h>
@@ -19,24 +21,7 @@
 
 #include "compat.h"
 #include "port.h"
-
-/* How many packets this CPU has refused, by what the kernel says of them. */
-struct refused {
-	unsigned long mode;		/* of another mode than the SA */
-	unsigned long larval;		/* the SA had no keys */
-	unsigned long invalid;		/* the SA was not one to receive with */
-};
-
-/*
- * What this CPU's handler has given to xfrm_input() and has not got back, and
- * what had been refused by then.  BHs are off.
- */
-struct hand {
-	struct sk_buff *skb;
-	struct refused before;
-};
-
-static DEFINE_PER_CPU(struct hand, in_hand);
+#include "receive.h"
 
 /* ------------------------------------------------------------------------
  * Which port a packet belongs to, as the policy code asks.
@@ -68,7 +53,7 @@ static bool decode_session(struct sk_buff *skb, unsigned short family,
 	return true;
 }
 
-static const struct xfrm_if_cb if_cb = {
+const struct xfrm_if_cb xport_if_cb = {
 	.decode_session = decode_session,
 };
 
@@ -94,44 +79,14 @@ static unsigned long verdict_count(struct net *net, int i)
 }
 #endif
 
-#ifdef CONFIG_XFRM_STATISTICS
-#define REFUSED(NET, MIB) \
-	this_cpu_read((NET)->mib.xfrm_statistics->mibs[LINUX_MIB_XFRM##MIB])
-#else
-#define REFUSED(NET, MIB) 0
-#endif
-
-static struct refused refused_so_far(struct net *net)
-{
-	return (struct refused) {
-		.mode = REFUSED(net, INSTATEMODEERROR),
-		.larval = REFUSED(net, ACQUIREERROR),
-		.invalid = REFUSED(net, INSTATEINVALID),
-	};
-}
-
 /* Why SKB, which an SA of NET has refused, was refused. */
 static enum xport_reason refusal(const struct sk_buff *skb, struct net *net)
 {
-	const struct hand *hand = this_cpu_ptr(&in_hand);
+	const struct hand *hand = this_cpu_ptr(&xport_in_hand);
 
 	return hand->skb == skb &&
-	       hand->before.mode != refused_so_far(net).mode
+	       hand->before.mode != xport_refused_so_far(net).mode
 	       ? XPORT_RX_MODE : XPORT_RX_TRANSFORM;
-}
-
-/*
- * A packet that came out of a tunnel and is for another SA has to be one that
- * the policy lets come out of the first; else no policy would ever ask for that
- * one.  Not what the device below has decrypted, which has come out of nothing
- * yet.
- */
-static bool may_go_in(struct sk_buff *skb, unsigned short family)
-{
-	const struct sec_path *sp = skb_sec_path(skb);
-
-	return likely(!sp || !sp->len) || xfrm_offload(skb) ||
-	       xfrm_policy_check(NULL, XFRM_POLICY_IN, skb, family);
 }
 
 /*
@@ -406,7 +361,7 @@ static bool goes_on(const struct xport *port, struct sk_buff *skb,
 		return false;
 	if (x->props.mode != XFRM_MODE_TRANSPORT && !bridge && gro_forgets(skb))
 		return false;
-	if (likely(this_cpu_read(in_hand.skb) == skb))
+	if (likely(this_cpu_read(xport_in_hand.skb) == skb))
 		return true;
 	/*
 	 * GRO calls xfrm_input() past our handlers, in soft interrupts.  So may
@@ -445,11 +400,6 @@ static void take_copy(struct xport *port, struct sk_buff *skb,
 	arrive(out);
 }
 
-#if IS_REACHABLE(CONFIG_INET_XFRM_TUNNEL) && \
-	IS_REACHABLE(CONFIG_INET6_XFRM_TUNNEL)
-#define XPORT_IPCOMP
-#endif
-
 /*
  * Whether SKB, which X has decrypted, is one that IPComp has left as it was
  * since it would not have become smaller (RFC 3173, 2.2): IP in IP, for which
@@ -487,13 +437,6 @@ static bool is_uncompressed(struct sk_buff *skb, struct xfrm_state *x)
 #endif
 }
 
-/* The protocol in the outer header, or in the last one before the SA's. */
-static u8 outer_protocol(const struct sk_buff *skb, unsigned short family)
-{
-	return family == AF_INET ? ip_hdr(skb)->protocol
-				 : skb_network_header(skb)[IP6CB(skb)->nhoff];
-}
-
 /*
  * Whether SKB, which was refused by the last SA of SP, waits for its keys: it
  * was refused for having none, nothing has been done to it, and how it came is
@@ -502,7 +445,7 @@ static u8 outer_protocol(const struct sk_buff *skb, unsigned short family)
  */
 static bool waits(struct sk_buff *skb, const struct sec_path *sp)
 {
-	const struct hand *hand = this_cpu_ptr(&in_hand);
+	const struct hand *hand = this_cpu_ptr(&xport_in_hand);
 	struct xfrm_state *x = sp->xvec[0];
 	struct refused now;
 	u8 protocol, state;
@@ -512,11 +455,11 @@ static bool waits(struct sk_buff *skb, const struct sec_path *sp)
 		return false;
 	if (x->id.proto != IPPROTO_ESP && x->id.proto != IPPROTO_AH)
 		return false;
-	protocol = outer_protocol(skb, x->props.family);
+	protocol = xport_outer_protocol(skb, x->props.family);
 	if (protocol != x->id.proto && protocol != IPPROTO_UDP)
 		return false;
 
-	now = refused_so_far(xs_net(x));
+	now = xport_refused_so_far(xs_net(x));
 	state = READ_ONCE(x->km.state);
 	if (now.larval != hand->before.larval)
 		mib = LINUX_MIB_XFRMACQUIREERROR;
@@ -533,7 +476,7 @@ static bool waits(struct sk_buff *skb, const struct sec_path *sp)
  * The transformation of SKB has ended, with ERR.  Returns 1 if it is no
  * packet of ours, 0 to go on with it, a negative errno to drop it.
  */
-static int received(struct sk_buff *skb, int err)
+int xport_received(struct sk_buff *skb, int err)
 {
 	const struct sec_path *sp = skb_sec_path(skb);
 	struct net_device *dev, *below;
@@ -576,245 +519,4 @@ static int received(struct sk_buff *skb, int err)
 		skb->protocol = 0;
 	}
 	return err;
-}
-
-/* The handlers of the protocols, which also say what is being handled. */
-
-static struct hand take_in_hand(struct sk_buff *skb)
-{
-	struct hand before = *this_cpu_ptr(&in_hand);
-
-	*this_cpu_ptr(&in_hand) = (struct hand) {
-		.skb = skb,
-		.before = refused_so_far(dev_net(skb->dev)),
-	};
-	return before;
-}
-
-static void put_down(struct hand before)
-{
-	*this_cpu_ptr(&in_hand) = before;
-}
-
-static int receive4(struct sk_buff *skb)
-{
-	struct hand before;
-	int ret;
-
-	if (!may_go_in(skb, AF_INET)) {
-		kfree_skb(skb);
-		return 0;
-	}
-	before = take_in_hand(skb);
-	ret = xfrm4_rcv(skb);
-	put_down(before);
-	return ret;
-}
-
-static int receive6(struct sk_buff *skb)
-{
-	struct hand before;
-	int ret;
-
-	if (!may_go_in(skb, AF_INET6)) {
-		kfree_skb(skb);
-		return 0;
-	}
-	before = take_in_hand(skb);
-	ret = xfrm6_rcv(skb);
-	put_down(before);
-	return ret;
-}
-
-/* Out of UDP. */
-static int receive_encap(struct sk_buff *skb, int nexthdr, __be32 spi,
-			 int encap)
-{
-	struct hand before;
-	int ret;
-
-	if (!may_go_in(skb, XFRM_SPI_SKB_CB(skb)->family)) {
-		kfree_skb(skb);
-		return 0;
-	}
-	before = take_in_hand(skb);
-	ret = xfrm_input(skb, nexthdr, spi, encap);
-	put_down(before);
-	return ret;
-}
-
-/*
- * Takes SKB of the outer FAMILY, which has waited.  Called with BHs off and an
- * RCU read lock held.
- */
-void xport_receive_again(struct sk_buff *skb, unsigned short family)
-{
-	bool udp = outer_protocol(skb, family) == IPPROTO_UDP;
-
-	if (family == AF_INET && udp)
-		xfrm4_rcv_encap(skb, IPPROTO_ESP, 0, UDP_ENCAP_ESPINUDP);
-	else if (family == AF_INET)
-		receive4(skb);
-	else if (udp)
-		xfrm6_rcv_encap(skb, IPPROTO_ESP, 0, UDP_ENCAP_ESPINUDP);
-	else
-		receive6(skb);
-}
-
-/* ------------------------------------------------------------------------
- * Registration.  Before the kernel's own handlers of the same protocols: the
- * first that knows a packet decides.
- */
-
-#define HANDLER4 { \
-	.handler = receive4, \
-	.input_handler = receive_encap, \
-	.cb_handler = received, \
-	.err_handler = xport_error4, \
-	.priority = 10, \
-}
-#define HANDLER6 { \
-	.handler = receive6, \
-	.input_handler = receive_encap, \
-	.cb_handler = received, \
-	.err_handler = xport_error6, \
-	.priority = 10, \
-}
-
-#ifdef XPORT_IPCOMP
-/* IP in IP: the address stands for the SPI. */
-
-static int receive_ip4(struct sk_buff *skb)
-{
-	struct hand before = take_in_hand(skb);
-	int ret;
-
-	ret = xfrm4_rcv_spi(skb, IPPROTO_IPIP, ip_hdr(skb)->saddr);
-	put_down(before);
-	return ret;
-}
-
-static int receive_ip6(struct sk_buff *skb)
-{
-	const struct in6_addr *from = &ipv6_hdr(skb)->saddr;
-	struct hand before = take_in_hand(skb);
-	__be32 spi;
-	int ret;
-
-	spi = xfrm6_tunnel_spi_lookup(dev_net(skb->dev),
-				      (const xfrm_address_t *)from);
-	ret = xfrm6_rcv_spi(skb, IPPROTO_IPV6, spi, NULL);
-	put_down(before);
-	return ret;
-}
-
-/*
- * Behind the tunnel devices, which know what is theirs, and before the kernel's
- * own handlers, whose priorities nobody else may have: 4 and 3 for IPv4, 3 for
- * IPv6.
- */
-#define TUNNEL4(PRIORITY) { \
-	.handler = receive_ip4, \
-	.cb_handler = received, \
-	.err_handler = xport_error4, \
-	.priority = (PRIORITY), \
-}
-#define TUNNEL6 { \
-	.handler = receive_ip6, \
-	.cb_handler = received, \
-	.err_handler = xport_error6, \
-	.priority = 2, \
-}
-
-/* By what is inside. */
-static const unsigned short families[] = { AF_INET, AF_INET6 };
-static struct xfrm_tunnel tunnels4[] = { TUNNEL4(3), TUNNEL4(2) };
-static struct xfrm6_tunnel tunnels6[] = { TUNNEL6, TUNNEL6 };
-
-static void unregister_tunnels(int n4, int n6)
-{
-	while (n6-- > 0)
-		xfrm6_tunnel_deregister(&tunnels6[n6], families[n6]);
-	while (n4-- > 0)
-		xfrm4_tunnel_deregister(&tunnels4[n4], families[n4]);
-}
-
-static int register_tunnels(void)
-{
-	int i, err;
-
-	for (i = 0; i < ARRAY_SIZE(families); i++) {
-		err = xfrm4_tunnel_register(&tunnels4[i], families[i]);
-		if (err) {
-			unregister_tunnels(i, 0);
-			return err;
-		}
-	}
-	for (i = 0; i < ARRAY_SIZE(families); i++) {
-		err = xfrm6_tunnel_register(&tunnels6[i], families[i]);
-		if (err) {
-			unregister_tunnels(ARRAY_SIZE(families), i);
-			return err;
-		}
-	}
-	return 0;
-}
-#else
-static void unregister_tunnels(int n4, int n6)
-{
-}
-
-static int register_tunnels(void)
-{
-	return 0;
-}
-#endif
-
-static const u8 protocols[] = { IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP };
-static struct xfrm4_protocol handlers4[] = { HANDLER4, HANDLER4, HANDLER4 };
-static struct xfrm6_protocol handlers6[] = { HANDLER6, HANDLER6, HANDLER6 };
-
-static void unregister_handlers(int n4, int n6)
-{
-	while (n6-- > 0)
-		xfrm6_protocol_deregister(&handlers6[n6], protocols[n6]);
-	while (n4-- > 0)
-		xfrm4_protocol_deregister(&handlers4[n4], protocols[n4]);
-}
-
-int xport_receive_init(void)
-{
-	int i, err;
-
-	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
-		err = xfrm4_protocol_register(&handlers4[i], protocols[i]);
-		if (err) {
-			unregister_handlers(i, 0);
-			return err;
-		}
-	}
-	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
-		err = xfrm6_protocol_register(&handlers6[i], protocols[i]);
-		if (err) {
-			unregister_handlers(ARRAY_SIZE(protocols), i);
-			return err;
-		}
-	}
-	err = register_tunnels();
-	if (err) {
-		unregister_handlers(ARRAY_SIZE(protocols),
-				    ARRAY_SIZE(protocols));
-		return err;
-	}
-	xfrm_if_register_cb(&if_cb);
-	return 0;
-}
-
-void xport_receive_exit(void)
-{
-	xfrm_if_unregister_cb();
-	unregister_tunnels(2, 2);
-	unregister_handlers(ARRAY_SIZE(protocols), ARRAY_SIZE(protocols));
-	/* Callers of the session callback hold an RCU read lock only. */
-	synchronize_net();
 }
