@@ -81,21 +81,27 @@ xfrm_port_exhaust(struct xfrm_port *port, struct xfrm_port_context *ctx,
 }
 
 /* What fits into 'sa', an outbound SA or not, where 'outer' bytes fit: the
- * worse of both inner families; 0 if there is nothing to say. */
+ * worse of the inner families that it can carry; 0 if there is nothing to
+ * say. */
 static int
 inner_mtu(int outer, uint16_t outer_family, const struct xfrm_sa_spec *sa)
 {
     static const uint16_t families[] = { AF_INET, AF_INET6 };
+    uint16_t only = (sa->mode == XFRM_SPEC_TRANSPORT
+                     ? outer_family : sa->sel.src.addr.family);
     int worst = 0;
 
     if (sa->dir != XFRM_DIR_OUT || !sa->algo) {
         return 0;
     }
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-        int inner = xfrm_spec_inner_mtu(outer, outer_family, families[i],
-                                        sa->mode, sa->algo,
-                                        sa->encap.sport != 0);
+        int inner;
 
+        if (only != AF_UNSPEC && only != families[i]) {
+            continue;
+        }
+        inner = xfrm_spec_inner_mtu(outer, outer_family, families[i],
+                                    sa->mode, sa->algo, sa->encap.sport != 0);
         if (inner > 0 && (!worst || inner < worst)) {
             worst = inner;
         }
