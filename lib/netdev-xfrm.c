@@ -258,8 +258,7 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     error = xfrm_device_ensure(&config.link, &link, &existed,
                                &config.prior_if_id, &conflict, errp);
     conflict_seen |= conflict;
-    if (error == EOPNOTSUPP && backend_class == &xfrm_backend_kernel
-        && !xfrm_backend_kernel_has_module()) {
+    if (error == EOPNOTSUPP && !backend_class->makes_links()) {
         module_missing = true;
     }
     if (error) {
@@ -513,7 +512,7 @@ netdev_xfrm_run(void)
     if (!removal_pending) {
         conflict_seen = false;
     }
-    if (module_missing && xfrm_backend_kernel_has_module()) {
+    if (module_missing && backend_class->makes_links()) {
         module_missing = false;
         if_notifier_manual_report();
     }

@@ -67,6 +67,8 @@ dummy_link_create(struct xfrm_backend *backend,
 
     if (error) {
         /* As ordered. */
+    } else if (xdummy.lacks_module) {
+        error = EOPNOTSUPP;
     } else if (!spec->name[0] || !spec->if_id) {
         error = EINVAL;
     } else if (xdummy_find_link(spec->name)
@@ -249,6 +251,15 @@ dummy_route_mtu(struct xfrm_backend *backend,
 
     *mtu = error ? 0 : xdummy.route_mtu;
     return xdummy_end(error, NULL, NULL);
+}
+
+bool
+dummy_makes_links(void)
+{
+    xdummy_lock();
+    bool makes = !xdummy.lacks_module;
+    ovs_mutex_unlock(&xdummy_mutex);
+    return makes;
 }
 
 void

@@ -593,6 +593,7 @@ const struct xfrm_backend_class xfrm_backend_dummy = {
     .event_wait = dummy_event_wait,
     .hear_acquires = dummy_hear_acquires,
     .missing_algos = dummy_missing_algos,
+    .makes_links = dummy_makes_links,
     .offload_devices = dummy_offload_devices,
     .drop_acquire = dummy_drop_acquire,
     .counters = dummy_counters,

@@ -45,6 +45,7 @@ int dummy_routes_prune(struct xfrm_backend *, const char *const *names,
                        size_t n);
 int dummy_route_mtu(struct xfrm_backend *, const struct xfrm_addr *src,
                     const struct xfrm_addr *dst, int *mtu);
+bool dummy_makes_links(void);
 void dummy_offload_devices(struct smap *);
 int dummy_link_counters(struct xfrm_backend *, const char *name,
                         struct xfrm_counter **, size_t *);

@@ -72,7 +72,7 @@ kernel_probe_capabilities(struct xfrm_capabilities *caps)
 
 /* The directory is there before the module works, and until it has ended. */
 bool
-xfrm_backend_kernel_has_module(void)
+kernel_makes_links(void)
 {
     char state[8];
     ssize_t n = -1;

@@ -662,6 +662,7 @@ const struct xfrm_backend_class xfrm_backend_kernel = {
     .routes_set = kernel_routes_set,
     .routes_prune = kernel_routes_prune,
     .route_mtu = kernel_route_mtu,
+    .makes_links = kernel_makes_links,
     .offload_devices = kernel_offload_devices,
     .event_recv = kernel_event_recv,
     .event_wait = kernel_event_wait,

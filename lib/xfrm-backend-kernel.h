@@ -102,6 +102,7 @@ int kernel_routes_prune(struct xfrm_backend *, const char *const *names,
 int kernel_route_mtu(struct xfrm_backend *, const struct xfrm_addr *src,
                      const struct xfrm_addr *dst, int *mtu);
 int kernel_counters(struct xfrm_backend *, struct xfrm_counter **, size_t *);
+bool kernel_makes_links(void);
 void kernel_offload_devices(struct smap *);
 int kernel_link_counters(struct xfrm_backend *, const char *name,
                          struct xfrm_counter **, size_t *);

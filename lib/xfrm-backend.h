@@ -189,6 +189,11 @@ struct xfrm_backend_class {
      * algorithm that it is asked about. */
     struct xfrm_algo_set (*missing_algos)(void);
 
+    /* Whether what makes devices is there and at work: a kernel's module may
+     * be missing, or on its way out.  Cheap, loads nothing, works without a
+     * handle. */
+    bool (*makes_links)(void);
+
     /* Adds the devices that can take over ESP to 'devices', by name, each with
      * "crypto" or "crypto,packet".  In any thread. */
     void (*offload_devices)(struct smap *devices);
@@ -226,9 +231,6 @@ struct xfrm_backend_class {
 #define XFRM_ROUTE_PROTO 120
 
 extern const struct xfrm_backend_class xfrm_backend_kernel;
-
-/* The kernel has a module that makes xfrm interfaces, loaded and at work. */
-bool xfrm_backend_kernel_has_module(void);
 extern const struct xfrm_backend_class xfrm_backend_dummy;
 
 #endif /* xfrm-backend.h */

@@ -225,6 +225,7 @@ xdummy_set_first_state(void) OVS_REQUIRES(xdummy_mutex)
     xdummy.caps.sends_transport = true;
     xdummy.caps.needs_routes = true;
     memset(&xdummy.missing_algos, 0, sizeof xdummy.missing_algos);
+    xdummy.lacks_module = false;
     xdummy.route_mtu = 1500;
     xdummy.delay = 0;
     memset(xdummy.counters, 0, sizeof xdummy.counters);

@@ -16,9 +16,10 @@
 
 /* What can be refused.  apply() is four operations; the members of struct
  * xfrm_backend_class that are none are close, event_recv, event_wait,
- * hear_acquires, missing_algos and offload_devices, which cannot fail. */
+ * hear_acquires, missing_algos, makes_links and offload_devices, which cannot
+ * fail. */
 #define DUMMY_N_APPLY 4
-#define DUMMY_N_INFALLIBLE 6
+#define DUMMY_N_INFALLIBLE 7
 #define DUMMY_OPS                       \
     DUMMY_OP(OPEN, "open")              \
     DUMMY_OP(DUMP_SAS, "dump_sas")      \
@@ -95,6 +96,7 @@ struct dummy_backend {
 struct xdummy {
     struct xfrm_capabilities caps;
     struct xfrm_algo_set missing_algos;
+    bool lacks_module;                  /* No device can be made. */
     struct hmap sas;
     struct hmap policies;
     struct ovs_list links;

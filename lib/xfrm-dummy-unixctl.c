@@ -434,6 +434,18 @@ cmd_set_algo(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
+cmd_set_module(struct unixctl_conn *conn, int argc OVS_UNUSED,
+               const char *argv[], void *aux OVS_UNUSED)
+{
+    bool on;
+
+    if (parse_choice(conn, argv[1], "on", "off", &on)) {
+        xfrm_dummy_set_module(on);
+        reply(conn, 0);
+    }
+}
+
+static void
 cmd_route_mtu(struct unixctl_conn *conn, int argc OVS_UNUSED,
               const char *argv[], void *aux OVS_UNUSED)
 {
@@ -493,6 +505,7 @@ xfrm_dummy_unixctl_init(void)
         { "set-offload", "NAME no|crypto|packet", 2, 2, cmd_set_offload },
         { "set-caps", "transport|routes|inbound|pmtu on|off", 2, 2, cmd_set_caps },
         { "set-algo", "NAME on|off", 2, 2, cmd_set_algo },
+        { "set-module", "on|off", 1, 1, cmd_set_module },
         { "route-mtu", "BYTES", 1, 1, cmd_route_mtu },
         { "set-counter", "NAME VALUE", 2, 2, cmd_set_counter },
     };

@@ -603,6 +603,15 @@ xfrm_dummy_set_cap(const char *which, bool on)
     return known;
 }
 
+/* What makes devices is there, or is not; those that were made stay. */
+void
+xfrm_dummy_set_module(bool on)
+{
+    xdummy_lock();
+    xdummy.lacks_module = !on;
+    ovs_mutex_unlock(&xdummy_mutex);
+}
+
 /* The datapath has algorithm 'name', or lacks it. */
 bool
 xfrm_dummy_set_algo(const char *name, bool on)

@@ -106,6 +106,7 @@ int xfrm_dummy_link_set_offload(const char *name, enum xfrm_offload);
  * their next call; all hear an OVERRUN event. */
 bool xfrm_dummy_set_cap(const char *which, bool on);
 bool xfrm_dummy_set_algo(const char *name, bool on);
+void xfrm_dummy_set_module(bool on);        /* Off: no device can be made. */
 void xfrm_dummy_set_route_mtu(int mtu);
 bool xfrm_dummy_set_counter(const char *name, uint64_t value);
 
