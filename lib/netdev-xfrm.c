@@ -6,7 +6,8 @@
  * and AF_PACKET come from there.  What is ours: the device is made, adopted,
  * changed and deleted, the port is declared to the engine, and what the
  * engine found out is handed to the bridge as status, statistics, carrier and
- * MTU.  This file knows ports, netdev-xfrm-device.c links, neither keys.
+ * MTU.  This file knows ports, netdev-xfrm-device.c links, neither keys;
+ * netdev-xfrm-retry.c tries again to make what could not be made.
  *
  * Deleting is put off to the end of a turn of the main loop: the bridge closes
  * and opens netdevs for reasons of its own (a changed "ofport_request", a row
@@ -27,7 +28,6 @@
 #include "netdev-xfrm-private.h"
 #include "netdev-xfrm.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "seq.h"
 #include "smap.h"
@@ -61,10 +61,6 @@ static bool conflict_seen;
 static bool removal_pending;
 static uint64_t engine_seqno;
 static uint64_t orphan_seqno;
-
-/* A row failed because the kernel's module for xfrm interfaces was not there,
- * or on its way out: nobody but us tells the bridge when one is. */
-static bool module_missing;
 
 /* The life of a netdev. */
 
@@ -185,9 +181,12 @@ set_warning(struct netdev_xfrm *dev, char *warning)
     dev->warning = warning;
 }
 
+/* Makes 'dev' what 'options' say.  If that fails and may succeed some time
+ * without a change of the row, '*failed' becomes the device that is missing.
+ */
 static int
 apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
-              char **errp)
+              struct xfrm_link_spec *failed, char **errp)
 {
     const char *name = netdev_get_name(&dev->up.up);
     struct xfrm_port_config config = { .adopted = false };
@@ -213,8 +212,13 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         return EEXIST;
     }
 
+    ovs_strlcpy(config.link.name, name, sizeof config.link.name);
+    ovs_strlcpy(config.link.dev, options->dev, sizeof config.link.dev);
+    config.link.if_id = options->if_id;
+
     error = xfrm_device_open(errp);
     if (error) {
+        *failed = config.link;
         return error;
     }
 
@@ -225,6 +229,7 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         if (intact && xfrm_options_equals(&dev->options, options)) {
             /* "mtu_request" may have gone, which nobody tells us. */
             dev->check_mtu = true;
+            xfrm_retry_end(name, true);
             return 0;
         } else if (!intact || strcmp(dev->options.dev, options->dev)) {
             /* The datapath's port goes with the device, so that the bridge
@@ -242,10 +247,6 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         }
     }
 
-    ovs_strlcpy(config.link.name, name, sizeof config.link.name);
-    ovs_strlcpy(config.link.dev, options->dev, sizeof config.link.dev);
-    config.link.if_id = options->if_id;
-
     if (backend_class == &xfrm_backend_kernel
         && options->dev[0] && !if_nametoindex(options->dev)) {
         *errp = xasprintf("options:dev=\"%s\": no such device exists; the "
@@ -258,12 +259,15 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     error = xfrm_device_ensure(&config.link, &link, &existed,
                                &config.prior_if_id, &conflict, errp);
     conflict_seen |= conflict;
-    if (error == EOPNOTSUPP && !backend_class->makes_links()) {
-        module_missing = true;
-    }
     if (error) {
         xfrm_engine_unclaim_device();
+        *failed = config.link;
         return error;
+    }
+    if (xfrm_retry_end(name, true) == link.ifindex) {
+        /* Made for this row, a moment ago. */
+        config.prior_if_id = 0;
+        existed = false;
     }
 
     config.ifindex = link.ifindex;
@@ -301,6 +305,7 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
                        char **errp)
 {
     struct netdev_xfrm *dev = netdev_xfrm_cast(netdev);
+    struct xfrm_link_spec failed = { .name = "" };
     struct xfrm_port_options options;
     char *warning = NULL;
     int error;
@@ -319,13 +324,21 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
         }
     } else {
         set_warning(dev, warning);
-        error = apply_options(dev, &options, errp);
+        error = apply_options(dev, &options, &failed, errp);
         xfrm_options_destroy(&options);
     }
 
     if (error) {
-        VLOG_WARN("%s: %s", netdev_get_name(netdev),
-                  *errp ? *errp : ovs_strerror(error));
+        const char *text = *errp ? *errp : ovs_strerror(error);
+        bool news = true;
+
+        if (failed.name[0]) {
+            news = xfrm_retry_add(&failed, error, text);
+        } else {
+            xfrm_retry_end(netdev_get_name(netdev), false);
+        }
+        VLOG(news ? VLL_WARN : VLL_DBG, "%s: %s", netdev_get_name(netdev),
+             text);
     } else {
         netdev_change_seq_changed(netdev);
     }
@@ -512,8 +525,7 @@ netdev_xfrm_run(void)
     if (!removal_pending) {
         conflict_seen = false;
     }
-    if (module_missing && backend_class->makes_links()) {
-        module_missing = false;
+    if (xfrm_retry_run()) {
         if_notifier_manual_report();
     }
 
@@ -550,9 +562,13 @@ netdev_xfrm_wait(void)
 {
     seq_wait(xfrm_engine_seq(), engine_seqno);
     seq_wait(orphan_seq, orphan_seqno);
-    if (module_missing) {
-        poll_timer_wait(1000);
-    }
+    xfrm_retry_wait();
+}
+
+void
+netdev_xfrm_set_rows(const struct svec *names)
+{
+    xfrm_retry_set_rows(names);
 }
 
 void
@@ -605,6 +621,7 @@ netdev_xfrm_register(bool dummy)
 {
     backend_class = dummy ? &xfrm_backend_dummy : &xfrm_backend_kernel;
     xfrm_device_init(backend_class);
+    xfrm_retry_init(backend_class);
     orphan_seq = seq_create();
 
     netdev_xfrm_class = netdev_linux_class;
@@ -649,6 +666,7 @@ netdev_xfrm_exiting(bool cleanup)
 void
 netdev_xfrm_unregister(void)
 {
+    xfrm_retry_destroy(exiting);
     if (exiting) {
         xfrm_engine_forget_all();
     } else {

@@ -113,6 +113,7 @@ prune(void)
         }
     }
     svec_sort_unique(&names);
+    netdev_xfrm_set_rows(&names);
     SVEC_FOR_EACH (i, name, &pruned_names) {
         missing |= !svec_contains(&names, name);
     }
