@@ -101,7 +101,6 @@ lib_libovsxfrm_la_SOURCES = \
 	lib/xfrm-status.h \
 	lib/netdev-xfrm.c \
 	lib/netdev-xfrm-device.c \
-	lib/netdev-xfrm-retry.c \
 	lib/netdev-xfrm.h \
 	lib/netdev-xfrm-private.h \
 	lib/netdev-xfrm-io.c

@@ -271,28 +271,3 @@ xfrm_device_ensure(const struct xfrm_link_spec *want,
     ovs_mutex_unlock(&backend_mutex);
     return error;
 }
-
-void
-xfrm_device_unmake(const char *name, int ifindex)
-{
-    struct xfrm_link_state link;
-    char *message = NULL;
-    int error = 0;
-
-    ovs_mutex_lock(&backend_mutex);
-    if (backend) {
-        error = backend_class->link_get(backend, name, &link);
-        if (error == ENODEV
-            || (!error && (!link.ours || link.ifindex != ifindex))) {
-            error = 0;
-        } else if (!error) {
-            error = backend_class->link_delete(backend, name, &message);
-        }
-    }
-    ovs_mutex_unlock(&backend_mutex);
-    free(message);
-    if (error) {
-        /* The engine does not give up. */
-        xfrm_engine_abandon(name);
-    }
-}

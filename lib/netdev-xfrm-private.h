@@ -2,9 +2,9 @@
 #ifndef NETDEV_XFRM_PRIVATE_H
 #define NETDEV_XFRM_PRIVATE_H 1
 
-/* What netdev-xfrm.c (the port), netdev-xfrm-device.c (its Linux device),
- * netdev-xfrm-retry.c (devices that could not be made) and netdev-xfrm-io.c
- * (packets, and the class that works without a kernel) share. */
+/* What netdev-xfrm.c (the port), netdev-xfrm-device.c (its Linux device) and
+ * netdev-xfrm-io.c (packets, and the class that works without a kernel)
+ * share. */
 
 #include "netdev-linux-private.h"
 #include "openvswitch/shash.h"
@@ -15,7 +15,6 @@ struct xfrm_capabilities;
 struct xfrm_counter;
 struct xfrm_link_spec;
 struct xfrm_link_state;
-struct svec;
 
 struct netdev_xfrm {
     struct netdev_linux up;
@@ -81,36 +80,6 @@ bool xfrm_device_is_intact(const char *name, uint32_t if_id, bool owned);
 int xfrm_device_ensure(const struct xfrm_link_spec *want,
                        struct xfrm_link_state *link, bool *existed,
                        uint32_t *prior, bool *conflict, char **errp);
-
-/* Deletes device 'name' if it is ours and has 'ifindex': no port is going to
- * have it. */
-void xfrm_device_unmake(const char *name, int ifindex);
-
-/* netdev-xfrm-retry.c.  Rows whose device could not be made, though nothing is
- * wrong with their options: it is tried again, at growing intervals.  For the
- * main thread. */
-
-void xfrm_retry_init(const struct xfrm_backend_class *);
-
-/* The device 'want->name' could not be made because of 'error', of which the
- * row says 'text'.  Returns true if that is not what it said before. */
-bool xfrm_retry_add(const struct xfrm_link_spec *want, int error,
-                    const char *text);
-
-/* Ends it for row 'name', whose port has a device now ('keep') or is not to
- * have one.  Returns the ifindex of the device that was made here, or 0; that
- * is deleted, unless 'keep'. */
-int xfrm_retry_end(const char *name, bool keep);
-
-/* These are the names of all rows that may have a device. */
-void xfrm_retry_set_rows(const struct svec *names);
-
-/* Tries what is due.  Returns true if the bridge should look at the rows. */
-bool xfrm_retry_run(void);
-void xfrm_retry_wait(void);
-
-/* Ends it for all rows; what was made goes as well, unless 'keep'. */
-void xfrm_retry_destroy(bool keep);
 
 /* netdev-xfrm-io.c. */
 

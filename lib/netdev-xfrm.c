@@ -6,8 +6,7 @@
  * and AF_PACKET come from there.  What is ours: the device is made, adopted,
  * changed and deleted, the port is declared to the engine, and what the
  * engine found out is handed to the bridge as status, statistics, carrier and
- * MTU.  This file knows ports, netdev-xfrm-device.c links, neither keys;
- * netdev-xfrm-retry.c tries again to make what could not be made.
+ * MTU.  This file knows ports, netdev-xfrm-device.c links, neither keys.
  *
  * Deleting is put off to the end of a turn of the main loop: the bridge closes
  * and opens netdevs for reasons of its own (a changed "ofport_request", a row
@@ -21,6 +20,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <net/if.h>
 
 #include "dirs.h"
@@ -28,11 +28,13 @@
 #include "netdev-xfrm-private.h"
 #include "netdev-xfrm.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "seq.h"
 #include "smap.h"
 #include "sset.h"
 #include "svec.h"
+#include "timeval.h"
 #include "util.h"
 #include "xfrm-backend.h"
 #include "xfrm-engine.h"
@@ -61,6 +63,20 @@ static bool conflict_seen;
 static bool removal_pending;
 static uint64_t engine_seqno;
 static uint64_t orphan_seqno;
+
+/* A row failed because the kernel's module for xfrm interfaces was not there,
+ * or on its way out: nobody but us tells the bridge when one is. */
+static bool module_missing;
+
+/* The device of a row could not be made, for want of memory or since another
+ * device is in its place.  Such a thing may pass without a word to the bridge,
+ * so that we ask it to look at the rows again, less often each time.  Whether
+ * a row is still there and wants the same is its business alone. */
+#define RETRY_MIN 1000          /* Milliseconds. */
+#define RETRY_MAX 60000
+static long long int retry_at = LLONG_MAX;
+static int retry_backoff;
+static bool retrying;           /* We have asked, and it looks in this turn. */
 
 /* The life of a netdev. */
 
@@ -181,12 +197,20 @@ set_warning(struct netdev_xfrm *dev, char *warning)
     dev->warning = warning;
 }
 
-/* Makes 'dev' what 'options' say.  If that fails and may succeed some time
- * without a change of the row, '*failed' becomes the device that is missing.
- */
+static void
+try_again_later(void)
+{
+    if (!retrying) {
+        retry_backoff = RETRY_MIN;
+    } else if (retry_at == LLONG_MAX) {
+        retry_backoff = MIN(retry_backoff * 2, RETRY_MAX);
+    }
+    retry_at = MIN(retry_at, time_msec() + retry_backoff);
+}
+
 static int
 apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
-              struct xfrm_link_spec *failed, char **errp)
+              char **errp)
 {
     const char *name = netdev_get_name(&dev->up.up);
     struct xfrm_port_config config = { .adopted = false };
@@ -212,13 +236,9 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         return EEXIST;
     }
 
-    ovs_strlcpy(config.link.name, name, sizeof config.link.name);
-    ovs_strlcpy(config.link.dev, options->dev, sizeof config.link.dev);
-    config.link.if_id = options->if_id;
-
     error = xfrm_device_open(errp);
     if (error) {
-        *failed = config.link;
+        try_again_later();
         return error;
     }
 
@@ -229,7 +249,6 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         if (intact && xfrm_options_equals(&dev->options, options)) {
             /* "mtu_request" may have gone, which nobody tells us. */
             dev->check_mtu = true;
-            xfrm_retry_end(name, true);
             return 0;
         } else if (!intact || strcmp(dev->options.dev, options->dev)) {
             /* The datapath's port goes with the device, so that the bridge
@@ -247,6 +266,10 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
         }
     }
 
+    ovs_strlcpy(config.link.name, name, sizeof config.link.name);
+    ovs_strlcpy(config.link.dev, options->dev, sizeof config.link.dev);
+    config.link.if_id = options->if_id;
+
     if (backend_class == &xfrm_backend_kernel
         && options->dev[0] && !if_nametoindex(options->dev)) {
         *errp = xasprintf("options:dev=\"%s\": no such device exists; the "
@@ -260,14 +283,14 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
                                &config.prior_if_id, &conflict, errp);
     conflict_seen |= conflict;
     if (error) {
+        /* Trying would have the kernel run modprobe. */
+        if (error == EOPNOTSUPP && !backend_class->makes_links()) {
+            module_missing = true;
+        } else {
+            try_again_later();
+        }
         xfrm_engine_unclaim_device();
-        *failed = config.link;
         return error;
-    }
-    if (xfrm_retry_end(name, true) == link.ifindex) {
-        /* Made for this row, a moment ago. */
-        config.prior_if_id = 0;
-        existed = false;
     }
 
     config.ifindex = link.ifindex;
@@ -305,7 +328,6 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
                        char **errp)
 {
     struct netdev_xfrm *dev = netdev_xfrm_cast(netdev);
-    struct xfrm_link_spec failed = { .name = "" };
     struct xfrm_port_options options;
     char *warning = NULL;
     int error;
@@ -324,21 +346,13 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
         }
     } else {
         set_warning(dev, warning);
-        error = apply_options(dev, &options, &failed, errp);
+        error = apply_options(dev, &options, errp);
         xfrm_options_destroy(&options);
     }
 
     if (error) {
-        const char *text = *errp ? *errp : ovs_strerror(error);
-        bool news = true;
-
-        if (failed.name[0]) {
-            news = xfrm_retry_add(&failed, error, text);
-        } else {
-            xfrm_retry_end(netdev_get_name(netdev), false);
-        }
-        VLOG(news ? VLL_WARN : VLL_DBG, "%s: %s", netdev_get_name(netdev),
-             text);
+        VLOG_WARN("%s: %s", netdev_get_name(netdev),
+                  *errp ? *errp : ovs_strerror(error));
     } else {
         netdev_change_seq_changed(netdev);
     }
@@ -525,7 +539,13 @@ netdev_xfrm_run(void)
     if (!removal_pending) {
         conflict_seen = false;
     }
-    if (xfrm_retry_run()) {
+    if (module_missing && backend_class->makes_links()) {
+        module_missing = false;
+        if_notifier_manual_report();
+    }
+    retrying = time_msec() >= retry_at;
+    if (retrying) {
+        retry_at = LLONG_MAX;
         if_notifier_manual_report();
     }
 
@@ -562,13 +582,12 @@ netdev_xfrm_wait(void)
 {
     seq_wait(xfrm_engine_seq(), engine_seqno);
     seq_wait(orphan_seq, orphan_seqno);
-    xfrm_retry_wait();
-}
-
-void
-netdev_xfrm_set_rows(const struct svec *names)
-{
-    xfrm_retry_set_rows(names);
+    if (module_missing) {
+        poll_timer_wait(1000);
+    }
+    if (retry_at != LLONG_MAX) {
+        poll_timer_wait_until(retry_at);
+    }
 }
 
 void
@@ -621,7 +640,6 @@ netdev_xfrm_register(bool dummy)
 {
     backend_class = dummy ? &xfrm_backend_dummy : &xfrm_backend_kernel;
     xfrm_device_init(backend_class);
-    xfrm_retry_init(backend_class);
     orphan_seq = seq_create();
 
     netdev_xfrm_class = netdev_linux_class;
@@ -666,7 +684,6 @@ netdev_xfrm_exiting(bool cleanup)
 void
 netdev_xfrm_unregister(void)
 {
-    xfrm_retry_destroy(exiting);
     if (exiting) {
         xfrm_engine_forget_all();
     } else {

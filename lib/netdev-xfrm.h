@@ -31,11 +31,8 @@ void netdev_xfrm_wait(void);
  * to what its row should show (malloc'd), or NULL. */
 bool netdev_xfrm_get_error(const char *name, char **errorp);
 
-/* The names of all Interface rows of type "xfrm" with good options: no device
- * is made for another one. */
-void netdev_xfrm_set_rows(const struct svec *names);
-
-/* Removes what rows that exist no more have left: 'names' are as above. */
+/* Removes what rows that exist no more have left: 'names' are the names of
+ * all Interface rows of type "xfrm". */
 void netdev_xfrm_prune(const struct svec *names);
 
 /* For dpif-netlink-xfrm.c: the netdev types that OVS's kernel dpif is to

@@ -303,19 +303,6 @@ xfrm_engine_settle_removal(const char *name)
     ovs_mutex_unlock(&xfrm_shared.mutex);
 }
 
-bool
-xfrm_engine_is_removing(const char *name)
-{
-    const struct xfrm_entry *entry;
-    bool removing;
-
-    ovs_mutex_lock(&xfrm_shared.mutex);
-    entry = xfrm_entry_find(name);
-    removing = entry && entry->removing;
-    ovs_mutex_unlock(&xfrm_shared.mutex);
-    return removing;
-}
-
 void
 xfrm_engine_claim_device(const char *name)
 {

@@ -87,9 +87,6 @@ void xfrm_engine_forget_all(void);
  * that the caller may create the device anew. */
 void xfrm_engine_settle_removal(const char *name);
 
-/* The port 'name' is being removed, which takes its device away. */
-bool xfrm_engine_is_removing(const char *name);
-
 /* The caller is about to make device 'name', or to take one over that is there,
  * and to declare its port: until xfrm_engine_unclaim_device() it is not pruned.
  * If that has begun, waits until it is done.  One device at a time. */

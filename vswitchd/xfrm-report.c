@@ -113,7 +113,6 @@ prune(void)
         }
     }
     svec_sort_unique(&names);
-    netdev_xfrm_set_rows(&names);
     SVEC_FOR_EACH (i, name, &pruned_names) {
         missing |= !svec_contains(&names, name);
     }
