@@ -500,8 +500,10 @@ refresh_netdev(struct netdev_xfrm *dev)
     }
 }
 
+/* Ports that were closed go, with their devices.  If we are not 'in_charge' the
+ * bridge has closed them since they are another process's now. */
 static void
-remove_orphans(void)
+remove_orphans(bool in_charge)
 {
     struct sset names;
     const char *name;
@@ -511,20 +513,23 @@ remove_orphans(void)
     sset_clear(&orphans);
     SSET_FOR_EACH (name, &names) {
         const struct netdev_xfrm *dev = shash_find_data(&netdevs, name);
-        if (!dev || !dev->configured) {
+        if (in_charge && (!dev || !dev->configured)) {
             xfrm_engine_remove_port(name);
             removal_pending = true;
         }
     }
     ovs_mutex_unlock(&registry_mutex);
+    if (!in_charge && !sset_is_empty(&names)) {
+        xfrm_engine_forget_all();
+    }
     sset_destroy(&names);
 }
 
 void
-netdev_xfrm_run(void)
+netdev_xfrm_run(bool in_charge)
 {
     orphan_seqno = seq_read(orphan_seq);
-    remove_orphans();
+    remove_orphans(in_charge);
 
     uint64_t seqno = seq_read(xfrm_engine_seq());
     bool engine_changed = seqno != engine_seqno;
@@ -687,7 +692,7 @@ netdev_xfrm_unregister(void)
     if (exiting) {
         xfrm_engine_forget_all();
     } else {
-        remove_orphans();
+        remove_orphans(true);
         if (!xfrm_engine_flush_removals(10000)) {
             VLOG_WARN("some xfrm ports could not be removed in time");
         }

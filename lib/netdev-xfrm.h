@@ -24,7 +24,9 @@ void netdev_xfrm_register(bool dummy);
 void netdev_xfrm_exiting(bool cleanup);
 void netdev_xfrm_unregister(void);
 
-void netdev_xfrm_run(void);
+/* 'in_charge' is false while another process has the database: nothing of a
+ * port that is closed then is removed. */
+void netdev_xfrm_run(bool in_charge);
 void netdev_xfrm_wait(void);
 
 /* Returns true if 'name' is a configured port of ours and then sets '*errorp'
@@ -32,7 +34,7 @@ void netdev_xfrm_wait(void);
 bool netdev_xfrm_get_error(const char *name, char **errorp);
 
 /* Removes what rows that exist no more have left: 'names' are the names of
- * all Interface rows of type "xfrm". */
+ * all Interface rows of type "xfrm" with good options. */
 void netdev_xfrm_prune(const struct svec *names);
 
 /* For dpif-netlink-xfrm.c: the netdev types that OVS's kernel dpif is to

@@ -278,7 +278,7 @@ run_until_exit(struct unixctl_server *unixctl, struct vswitchd_exit *request)
             xfrm_db_levels_end();
         }
         netdev_run();
-        netdev_xfrm_run();
+        netdev_xfrm_run(xfrm_charge_is_ours());
         if (xfrm_charge_is_ours()) {
             xfrm_report_run();
         }
