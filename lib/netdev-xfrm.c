@@ -65,7 +65,8 @@ static uint64_t engine_seqno;
 static uint64_t orphan_seqno;
 
 /* A row failed because the kernel's module for xfrm interfaces was not there,
- * or on its way out: nobody but us tells the bridge when one is. */
+ * or on its way out: nobody but us tells the bridge when one is.  To look for it
+ * costs less than to try, which would have the kernel run modprobe. */
 static bool module_missing;
 
 /* The device of a row could not be made, for want of memory or since another
@@ -283,13 +284,14 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
                                &config.prior_if_id, &conflict, errp);
     conflict_seen |= conflict;
     if (error) {
-        /* Trying would have the kernel run modprobe. */
-        if (error == EOPNOTSUPP && !backend_class->makes_links()) {
-            module_missing = true;
-        } else {
-            try_again_later();
+        if (!dev->configured) {
+            /* A port of that name may have been on its way out. */
+            xfrm_engine_remove_port(name);
         }
         xfrm_engine_unclaim_device();
+        module_missing |= (error == EOPNOTSUPP
+                           && !backend_class->makes_links());
+        try_again_later();
         return error;
     }
 
@@ -351,8 +353,8 @@ netdev_xfrm_set_config(struct netdev *netdev, const struct smap *args,
     }
 
     if (error) {
-        VLOG_WARN("%s: %s", netdev_get_name(netdev),
-                  *errp ? *errp : ovs_strerror(error));
+        VLOG(retrying ? VLL_DBG : VLL_WARN, "%s: %s", netdev_get_name(netdev),
+             *errp ? *errp : ovs_strerror(error));
     } else {
         netdev_change_seq_changed(netdev);
     }
@@ -545,12 +547,12 @@ netdev_xfrm_run(bool in_charge)
         conflict_seen = false;
     }
     if (module_missing && backend_class->makes_links()) {
-        module_missing = false;
-        if_notifier_manual_report();
+        retry_at = 0;
     }
     retrying = time_msec() >= retry_at;
     if (retrying) {
         retry_at = LLONG_MAX;
+        module_missing = false;
         if_notifier_manual_report();
     }
 
