@@ -226,6 +226,11 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
                           IFNAMSIZ - 1);
         return ENAMETOOLONG;
     }
+    if (strchr(name, '%')) {
+        *errp = xasprintf("port name \"%s\" contains \"%%\", for which Linux "
+                          "would put a number", name);
+        return EINVAL;
+    }
 
     char *other = port_with_if_id(options->if_id, dev);
     if (other) {
