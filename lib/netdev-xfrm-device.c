@@ -166,7 +166,7 @@ find_if_id_holder(uint32_t if_id, const char *name)
 
 static int
 create_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
-              bool *conflict, char **errp)
+              char **errp)
     OVS_REQUIRES(backend_mutex)
 {
     int error = backend_class->link_create(backend, want, link, errp);
@@ -179,21 +179,20 @@ create_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
                           "if_id of its own", want->if_id,
                           holder ? holder : "another device");
         free(holder);
-        *conflict = true;
     }
     return error;
 }
 
 static int
 ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
-              bool *existed, uint32_t *prior, bool *conflict, char **errp)
+              bool *existed, uint32_t *prior, char **errp)
     OVS_REQUIRES(backend_mutex)
 {
     int error = backend_class->link_get(backend, want->name, link);
     *existed = !error;
     *prior = error ? 0 : link->spec.if_id;
     if (error == ENODEV) {
-        return create_device(want, link, conflict, errp);
+        return create_device(want, link, errp);
     } else if (error) {
         *errp = xasprintf("could not look up device \"%s\" (%s)", want->name,
                           ovs_strerror(error));
@@ -242,7 +241,6 @@ ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
             *errp = xasprintf("options:if_id=%"PRIu32" is already used by %s",
                               want->if_id, holder);
             free(holder);
-            *conflict = true;
             /* The holder may wait for ours in turn. */
             xfrm_engine_abandon(want->name);
             return EEXIST;
@@ -255,7 +253,7 @@ ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
     error = backend_class->link_delete(backend, want->name, errp);
     if (!error) {
         *existed = false;
-        error = create_device(want, link, conflict, errp);
+        error = create_device(want, link, errp);
     }
     return error;
 }
@@ -263,11 +261,10 @@ ensure_device(const struct xfrm_link_spec *want, struct xfrm_link_state *link,
 int
 xfrm_device_ensure(const struct xfrm_link_spec *want,
                    struct xfrm_link_state *link, bool *existed,
-                   uint32_t *prior, bool *conflict, char **errp)
+                   uint32_t *prior, char **errp)
 {
-    *conflict = false;
     ovs_mutex_lock(&backend_mutex);
-    int error = ensure_device(want, link, existed, prior, conflict, errp);
+    int error = ensure_device(want, link, existed, prior, errp);
     ovs_mutex_unlock(&backend_mutex);
     return error;
 }

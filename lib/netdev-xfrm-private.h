@@ -74,12 +74,11 @@ bool xfrm_device_is_intact(const char *name, uint32_t if_id, bool owned);
 
 /* Makes sure that the device 'want' exists, perhaps with the if_id of before,
  * which '*prior' becomes (0: there was none).  Stores what was found or made in
- * '*link', whether it was there before in '*existed', and in '*conflict'
- * whether it fails because another device has the if_id, which may be about to
- * go.  The backend must be open. */
+ * '*link', and whether it was there before in '*existed'.  The backend must be
+ * open. */
 int xfrm_device_ensure(const struct xfrm_link_spec *want,
                        struct xfrm_link_state *link, bool *existed,
-                       uint32_t *prior, bool *conflict, char **errp);
+                       uint32_t *prior, char **errp);
 
 /* netdev-xfrm-io.c. */
 

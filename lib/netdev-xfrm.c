@@ -55,12 +55,6 @@ static struct sset orphans OVS_GUARDED_BY(registry_mutex)
 static struct seq *orphan_seq;
 
 static bool exiting;            /* Closing leaves everything in place. */
-
-/* A row failed because another device has its if_id.  If that device is one
- * that is being removed, the bridge must look at the row again when it is
- * gone. */
-static bool conflict_seen;
-static bool removal_pending;
 static uint64_t engine_seqno;
 static uint64_t orphan_seqno;
 
@@ -69,10 +63,11 @@ static uint64_t orphan_seqno;
  * costs less than to try, which would have the kernel run modprobe. */
 static bool module_missing;
 
-/* The device of a row could not be made, for want of memory or since another
- * device is in its place.  Such a thing may pass without a word to the bridge,
- * so that we ask it to look at the rows again, less often each time.  Whether
- * a row is still there and wants the same is its business alone. */
+/* The device of a row could not be made, for want of memory, or since another
+ * device, which may be on its way out, has its name or if_id.  Such a thing may
+ * pass without a word to the bridge, so that we ask it to look at the rows
+ * again, less often each time.  Whether a row is still there and wants the same
+ * is its business alone. */
 #define RETRY_MIN 1000          /* Milliseconds. */
 #define RETRY_MAX 60000
 static long long int retry_at = LLONG_MAX;
@@ -217,7 +212,7 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     struct xfrm_port_config config = { .adopted = false };
     struct xfrm_capabilities caps;
     struct xfrm_link_state link;
-    bool existed, conflict;
+    bool existed;
     int error;
 
     if (strlen(name) >= IFNAMSIZ) {
@@ -238,7 +233,6 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
                           "\"%s\": each port needs an if_id of its own",
                           options->if_id, other);
         free(other);
-        conflict_seen = true;
         return EEXIST;
     }
 
@@ -286,8 +280,7 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
     xfrm_engine_settle_removal(name);
     xfrm_engine_claim_device(name);
     error = xfrm_device_ensure(&config.link, &link, &existed,
-                               &config.prior_if_id, &conflict, errp);
-    conflict_seen |= conflict;
+                               &config.prior_if_id, errp);
     if (error) {
         if (!dev->configured) {
             /* A port of that name may have been on its way out. */
@@ -522,7 +515,6 @@ remove_orphans(bool in_charge)
         const struct netdev_xfrm *dev = shash_find_data(&netdevs, name);
         if (in_charge && (!dev || !dev->configured)) {
             xfrm_engine_remove_port(name);
-            removal_pending = true;
         }
     }
     ovs_mutex_unlock(&registry_mutex);
@@ -542,15 +534,6 @@ netdev_xfrm_run(bool in_charge)
     bool engine_changed = seqno != engine_seqno;
     engine_seqno = seqno;
 
-    if (removal_pending && xfrm_engine_flush_removals(0)) {
-        removal_pending = false;
-        if (conflict_seen) {
-            if_notifier_manual_report();
-        }
-    }
-    if (!removal_pending) {
-        conflict_seen = false;
-    }
     if (module_missing && backend_class->makes_links()) {
         retry_at = 0;
     }
