@@ -83,6 +83,8 @@ static struct dst_entry *resolve(struct xport *port,
 				 enum xport_reason *reason)
 {
 	bool outer = READ_ONCE(port->outer_route);
+	/* Why the own route was no good, if it was tried first. */
+	enum xport_reason own = XPORT_TX_NO_ROUTE;
 	struct dst_entry *dst, *route, *path;
 	bool again = false;
 
@@ -102,6 +104,7 @@ retry:
 	if (outer && route->dev == port->dev) {
 		dst_release(route);
 		if (!again) {
+			own = XPORT_TX_LOOP;
 			outer = false;
 			again = true;
 			goto retry;
@@ -136,8 +139,7 @@ retry:
 		/* Transport mode only, and that route leads nowhere. */
 		dst_release(dst);
 		if (again) {
-			/* The own route was tried first and was no good. */
-			*reason = XPORT_TX_LOOP;
+			*reason = own;
 			return NULL;
 		}
 		outer = true;
