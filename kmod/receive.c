@@ -17,7 +17,6 @@
 #include <net/ipv6.h>
 #include <net/xfrm.h>
 #include <linux/snmp.h>
-#include <linux/udp.h>
 
 #include "compat.h"
 #include "port.h"
@@ -60,6 +59,12 @@ const struct xfrm_if_cb xport_if_cb = {
 /* ------------------------------------------------------------------------
  * Inbound policy.
  */
+
+static void count_dropped(struct xport *port, enum xport_reason reason)
+{
+	xport_count(port, reason);
+	DEV_STATS_INC(port->dev, rx_dropped);
+}
 
 #ifdef CONFIG_XFRM_STATISTICS
 /* The kernel says why it refuses in its own counters only. */
@@ -131,7 +136,7 @@ static bool policy_allows(struct xport *port, struct sk_buff *skb,
 		if (verdict_count(port->key.net, i) != before[i])
 			reason = verdicts[i].reason;
 #endif
-	xport_count(port, reason);
+	count_dropped(port, reason);
 	return false;
 }
 
@@ -283,10 +288,8 @@ static int take(struct xport *port, struct sk_buff *skb,
 		forget_outer(skb, family, transport);
 		if (transport)
 			uncover_protocol(skb, family);
-		if (!policy_allows(port, skb, family, transport)) {
-			DEV_STATS_INC(dev, rx_dropped);
+		if (!policy_allows(port, skb, family, transport))
 			return -EPERM;
-		}
 	}
 	if (moved && !bridge)
 		skb_scrub_packet(skb, true);
@@ -296,7 +299,7 @@ static int take(struct xport *port, struct sk_buff *skb,
 	if (transport && !bridge)
 		skb_dst_drop(skb);
 	if (port->external && !attach_metadata(skb, x->if_id, link, bridge)) {
-		xport_count(port, XPORT_RX_NO_MEMORY);
+		count_dropped(port, XPORT_RX_NO_MEMORY);
 		return -ENOMEM;
 	}
 	if (bridge && transport) {
@@ -309,36 +312,23 @@ static int take(struct xport *port, struct sk_buff *skb,
 }
 
 /*
- * Whether SKB, out of tunnel or BEET mode, is for an SA itself, or may be.  With
- * esp4_offload or esp6_offload loaded GRO takes it for that SA, finds that it has
- * come by another one already, and gives it back without its path: no policy would
- * ever ask by which SA it came.
+ * Whether GRO may have SKB, of which the stack is going to ask by which SA it
+ * came.  GRO looks through the headers of tunnels.  Where it comes to one of ESP,
+ * with esp4_offload or esp6_offload loaded, it finds that the packet has come by
+ * an SA already, and gives it back without its path, so that no policy is asked
+ * at all.  Behind TCP there is no other header.
  */
-static bool gro_forgets(const struct sk_buff *skb)
+static bool gro_may_have(const struct sk_buff *skb, bool transport)
 {
-	const struct udphdr *udp;
-	unsigned int offset;
-	struct udphdr copy;
 	u8 protocol;
 
-	if (skb->protocol == htons(ETH_P_IP)) {
+	if (transport)
+		protocol = XFRM_MODE_SKB_CB(skb)->protocol;
+	else if (skb->protocol == htons(ETH_P_IP))
 		protocol = ip_hdr(skb)->protocol;
-		offset = ip_hdr(skb)->ihl * 4;
-	} else {
+	else
 		protocol = ipv6_hdr(skb)->nexthdr;
-		offset = sizeof(struct ipv6hdr);
-	}
-	switch (protocol) {
-	case IPPROTO_ESP:
-		return true;
-	case IPPROTO_UDP:
-		/* RFC 3948, which later kernels' GRO knows. */
-		udp = skb_header_pointer(skb, offset, sizeof(copy), &copy);
-		return udp && udp->dest == htons(4500);
-	default:
-		return skb->protocol == htons(ETH_P_IPV6) &&
-		       ipv6_ext_hdr(protocol);
-	}
+	return protocol == IPPROTO_TCP;
 }
 
 /*
@@ -355,11 +345,14 @@ static bool gro_forgets(const struct sk_buff *skb)
 static bool goes_on(const struct xport *port, struct sk_buff *skb,
 		    const struct xfrm_state *x, bool bridge)
 {
+	bool transport = x->props.mode == XFRM_MODE_TRANSPORT;
 	const struct xfrm_offload *xo = xfrm_offload(skb);
+	bool from_gro = xo && xo->flags & XFRM_GRO;
 
-	if (x->props.mode == XFRM_MODE_TRANSPORT && (bridge || port->external))
+	if (transport && (bridge || port->external))
 		return false;
-	if (x->props.mode != XFRM_MODE_TRANSPORT && !bridge && gro_forgets(skb))
+	if ((!transport || from_gro) && !bridge &&
+	    !gro_may_have(skb, transport))
 		return false;
 	if (likely(this_cpu_read(xport_in_hand.skb) == skb))
 		return true;
@@ -368,7 +361,7 @@ static bool goes_on(const struct xport *port, struct sk_buff *skb,
 	 * an accelerator call back, which looks the same: behind GRO, such a
 	 * packet is not told apart.
 	 */
-	return xo && xo->flags & XFRM_GRO && in_serving_softirq();
+	return from_gro && in_serving_softirq();
 }
 
 /*
@@ -383,7 +376,7 @@ static void take_copy(struct xport *port, struct sk_buff *skb,
 	bool whole;
 
 	if (!out) {
-		xport_count(port, XPORT_RX_NO_MEMORY);
+		count_dropped(port, XPORT_RX_NO_MEMORY);
 		return;
 	}
 	if (take(port, out, x, bridge, &whole)) {
@@ -500,7 +493,7 @@ int xport_received(struct sk_buff *skb, int err)
 	below = skb->dev;
 	bridge = rcu_access_pointer(dev->rx_handler);
 	if (!(dev->flags & IFF_UP)) {
-		xport_count(port, XPORT_RX_DOWN);
+		count_dropped(port, XPORT_RX_DOWN);
 		err = -ENETDOWN;
 	} else if (err) {
 		xport_count_bad(port, refusal(skb, xs_net(x)));
