@@ -13,7 +13,7 @@
 # usage: hostile.py esp [--version 4|6] [--mode MODE] [--class CLASS]
 #                       [--count N] [--seed N] [--spi SPI] DEVICE DSTMAC
 #        hostile.py plain [--count N] [--seed N] DEVICE DSTMAC
-#        hostile.py gso [--may-fragment] DEVICE DSTMAC
+#        hostile.py gso [--version 4|6] [--may-fragment] DEVICE DSTMAC
 #        hostile.py check [--mode MODE] FILE.pcap
 #        hostile.py listen READY
 #        hostile.py one HEX-OF-INNER [--version 4|6] [--next N] [--outer HEX]
@@ -392,21 +392,25 @@ def udp_behind(p):
     return nexthdr == UDP
 
 
-def send_gso(device, mac, flags):
+def send_gso(device, mac, version, may_fragment):
     """One large TCP segment, not malformed at all, as a virtual machine with
     a virtio device sends it; its segments have 1,000 bytes of data."""
     tcp = struct.pack("!HHIIBBHHH", 1234, PORT, 1, 1, 5 << 4, 0x10, 1000, 0, 0)
-    dst, src = INNER[4]
-    pseudo = addr(src, 4) + addr(dst, 4)
+    dst, src = INNER[version]
+    pseudo = addr(src, version) + addr(dst, version)
     size = 8000
     part = ~checksum(pseudo + struct.pack("!HH", TCP, 20 + size)) & 0xffff
-    tcp = tcp[:16] + struct.pack("!H", part) + tcp[18:]
-    p = ip4(src, dst, TCP, tcp + bytes(size), frag=flags)
+    tcp = tcp[:16] + struct.pack("!H", part) + tcp[18:] + bytes(size)
+    if version == 4:
+        p = ip4(src, dst, TCP, tcp, frag=0 if may_fragment else 0x4000)
+    else:
+        p = ip6(src, dst, TCP, tcp)
     s = open_device(device)
     s.setsockopt(263, 15, 1)        # SOL_PACKET, PACKET_VNET_HDR
-    # Needs a checksum; GSO of TCP over IPv4; headers, segment, checksum.
-    s.send(struct.pack("=BBHHHH", 1, 1, 54, 1000, 34, 16) +
-           frame(s, mac, p, 4))
+    # Needs a checksum; GSO of TCP over IPv4 or IPv6; headers, segment, checksum.
+    start = 34 if version == 4 else 54
+    s.send(struct.pack("=BBHHHH", 1, 1 if version == 4 else 4, start + 20, 1000,
+                       start, 16) + frame(s, mac, p, version))
 
 
 def listen(ready):
@@ -455,7 +459,7 @@ def main():
         return
     device, mac = o.args
     if o.what == "gso":
-        send_gso(device, mac, 0 if o.may_fragment else 0x4000)
+        send_gso(device, mac, o.version, o.may_fragment)
         return
     s = open_device(device)
     sent = 0
