@@ -221,9 +221,12 @@ apply_options(struct netdev_xfrm *dev, struct xfrm_port_options *options,
                           IFNAMSIZ - 1);
         return ENAMETOOLONG;
     }
-    if (strchr(name, '%')) {
-        *errp = xasprintf("port name \"%s\" contains \"%%\", for which Linux "
-                          "would put a number", name);
+    /* For "%d" Linux would put a number. */
+    if (name[strcspn(name, "%/: \t\n\v\f\r")]
+        || !strcmp(name, ".") || !strcmp(name, "..")) {
+        *errp = xasprintf("port name \"%s\": the name of a device has neither "
+                          "\"%%\", \"/\", \":\" nor white space, and is not "
+                          "\".\" or \"..\"", name);
         return EINVAL;
     }
 
