@@ -80,7 +80,8 @@ void xfrm_engine_set_port(const struct xfrm_port_config *);
  * it is owned, the device.  Happens in the engine's thread. */
 void xfrm_engine_remove_port(const char *name);
 
-/* Forgets all ports and leaves the datapath as it is (for a restart). */
+/* Forgets all ports and leaves the datapath as it is, for a restart or since
+ * another process has them now. */
 void xfrm_engine_forget_all(void);
 
 /* If 'name' is being removed, waits until that is done (milliseconds), so
